@@ -135,6 +135,7 @@ export const R_X86_64 = {
   DTPMOD64: 16,
   DTPOFF64: 17,
   TPOFF64: 18,
+  IRELATIVE: 37,
 } as const;
 
 function write(bytes: Buffer, field: Field, value: number | bigint): void {
