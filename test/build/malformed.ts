@@ -158,6 +158,12 @@ const segments: Row[] = [
   ],
   ['p_align is not a power of two', 'ERR_SEGMENT', /power of two/, library({ 'phdr[1].p_align': 0x1800 })],
   ['p_align is odd', 'ERR_SEGMENT', /power of two/, library({ 'phdr[1].p_align': 3 })],
+  [
+    'tables lie in a segment that is not readable',
+    'ERR_SEGMENT',
+    /readable/,
+    library({ 'phdr[0].p_flags': 0 }),
+  ],
   ['text is writable', 'ERR_WX', /PT_LOAD\[1\].*RWX/, library({ 'phdr[1].p_flags': 7 })],
   ['data is executable', 'ERR_WX', /PT_LOAD\[2\].*RWX/, library({ 'phdr[2].p_flags': 7 })],
   ['data is executable and not readable', 'ERR_WX', /WX/, library({ 'phdr[2].p_flags': 3 })],
@@ -641,7 +647,7 @@ function rows(as: Malformed['as'], ...groups: Row[][]): Malformed[] {
   return groups.flat().map(([name, code, message, bytes]) => ({ name, code, message, bytes, as }));
 }
 
-/** Every row differs from a file that ld.so or the kernel accepts only in the fields it patches. */
+/** Every row is a file that ld.so or the kernel accepts, but for the fields it patches or the dynamic entries it adds. */
 export const malformed: Malformed[] = [
   ...rows('library', truncated, elfHeader, segments, inner, dynamicSection, hashTables, relocations, symbols),
   ...rows('program', programs),
