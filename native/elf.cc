@@ -10,19 +10,27 @@ constexpr uint64_t kEntrySize = sizeof(Elf64_Phdr);
 
 const char* segment_type_name(uint32_t type) {
   switch (type) {
-    case PT_LOAD: return "PT_LOAD";
-    case PT_DYNAMIC: return "PT_DYNAMIC";
-    case PT_INTERP: return "PT_INTERP";
-    case PT_TLS: return "PT_TLS";
-    case PT_GNU_RELRO: return "PT_GNU_RELRO";
-    case PT_GNU_EH_FRAME: return "PT_GNU_EH_FRAME";
-    default: return "program header";
+    case PT_LOAD:
+      return "PT_LOAD";
+    case PT_DYNAMIC:
+      return "PT_DYNAMIC";
+    case PT_INTERP:
+      return "PT_INTERP";
+    case PT_TLS:
+      return "PT_TLS";
+    case PT_GNU_RELRO:
+      return "PT_GNU_RELRO";
+    case PT_GNU_EH_FRAME:
+      return "PT_GNU_EH_FRAME";
+    default:
+      return "program header";
   }
 }
 
 bool is_power_of_two(uint64_t value) { return value != 0 && (value & (value - 1)) == 0; }
 
-/// "PT_LOAD[2] at 0x78 " starts every message about a program header; `field` is the offset of the field in it.
+/// "PT_LOAD[2] at 0x78 " starts every message about a program header; `field` is the offset of the field in
+/// it.
 FailureText fail_segment(Failure& failure, const char* code, const Elf64_Phdr& ph, uint32_t index,
                          uint64_t header_offset, uint64_t field) {
   FailureText text = fail(failure, code, header_offset + field);
@@ -31,12 +39,15 @@ FailureText fail_segment(Failure& failure, const char* code, const Elf64_Phdr& p
 }
 
 bool read_header(const Source& source, Elf64_Ehdr& eh, Failure& failure) {
-  if (source.size == 0) return fail(failure, "ERR_TRUNCATED", 0) << "file is empty; want an ELF header of 64 bytes";
+  if (source.size == 0)
+    return fail(failure, "ERR_TRUNCATED", 0) << "file is empty; want an ELF header of 64 bytes";
   if (source.size < kHeaderSize)
     return fail(failure, "ERR_TRUNCATED", source.size)
-           << "file ends after " << source.size << " bytes; want an ELF header of " << kHeaderSize << " bytes";
+           << "file ends after " << source.size << " bytes; want an ELF header of " << kHeaderSize
+           << " bytes";
   if (!source.read(0, &eh, sizeof eh))
-    return fail(failure, "ERR_CHANGED", 0) << "ELF header could not be read; want " << kHeaderSize << " bytes";
+    return fail(failure, "ERR_CHANGED", 0)
+           << "ELF header could not be read; want " << kHeaderSize << " bytes";
   return true;
 }
 
@@ -71,7 +82,8 @@ bool check_header(const Elf64_Ehdr& eh, const Source& source, Failure& failure) 
     return fail(failure, "ERR_UNSUPPORTED", 18) << "ELF machine is " << uint32_t{eh.e_machine} << "; want "
                                                 << uint32_t{kHostMachine} << " (this processor's)";
   if (eh.e_ehsize < kHeaderSize)
-    return fail(failure, "ERR_HEADER", 52) << "e_ehsize is " << uint32_t{eh.e_ehsize} << "; want " << kHeaderSize;
+    return fail(failure, "ERR_HEADER", 52)
+           << "e_ehsize is " << uint32_t{eh.e_ehsize} << "; want " << kHeaderSize;
   if (eh.e_phnum == 0) return fail(failure, "ERR_HEADER", 56) << "e_phnum is 0; want a program header";
   if (eh.e_phnum > kMaxProgramHeaders)
     return fail(failure, "ERR_HEADER", 56)
@@ -84,8 +96,8 @@ bool check_header(const Elf64_Ehdr& eh, const Source& source, Failure& failure) 
     return fail(failure, "ERR_HEADER", 32)
            << "e_phoff is " << Hex{eh.e_phoff} << "; want a multiple of 8 behind the ELF header";
   if (eh.e_phoff > source.size || table > source.size - eh.e_phoff)
-    return fail(failure, "ERR_TRUNCATED", eh.e_phoff)
-           << "program headers at " << Hex{eh.e_phoff} << " need " << table << " bytes; file has " << source.size;
+    return fail(failure, "ERR_TRUNCATED", eh.e_phoff) << "program headers at " << Hex{eh.e_phoff} << " need "
+                                                      << table << " bytes; file has " << source.size;
   return true;
 }
 
@@ -105,16 +117,20 @@ bool check_extent(const Elf64_Phdr& ph, uint32_t index, uint64_t at, const Sourc
   return true;
 }
 
-bool add_load(const Elf64_Phdr& ph, uint32_t index, uint64_t at, uint64_t page, Image& image, Failure& failure) {
+bool add_load(const Elf64_Phdr& ph, uint32_t index, uint64_t at, uint64_t page, Image& image,
+              Failure& failure) {
   if (image.segment_count == kMaxSegments)
-    return fail_segment(failure, "ERR_HEADER", ph, index, at, 0) << "is one too many; want at most " << kMaxSegments;
+    return fail_segment(failure, "ERR_HEADER", ph, index, at, 0)
+           << "is one too many; want at most " << kMaxSegments;
   if ((ph.p_flags & PF_W) && (ph.p_flags & PF_X))
     return fail_segment(failure, "ERR_WX", ph, index, at, 4)
-           << "is " << ((ph.p_flags & PF_R) ? "RWX" : "WX") << "; want no segment that is writable and executable";
+           << "is " << ((ph.p_flags & PF_R) ? "RWX" : "WX")
+           << "; want no segment that is writable and executable";
   if (ph.p_align > 1 && !is_power_of_two(ph.p_align))
     return fail_segment(failure, "ERR_SEGMENT", ph, index, at, 48)
            << "has p_align " << Hex{ph.p_align} << "; want a power of two";
-  if ((ph.p_vaddr - ph.p_offset) % page != 0 || (ph.p_align > 1 && (ph.p_vaddr - ph.p_offset) % ph.p_align != 0))
+  if ((ph.p_vaddr - ph.p_offset) % page != 0 ||
+      (ph.p_align > 1 && (ph.p_vaddr - ph.p_offset) % ph.p_align != 0))
     return fail_segment(failure, "ERR_SEGMENT", ph, index, at, 16)
            << "has p_vaddr " << Hex{ph.p_vaddr} << " and p_offset " << Hex{ph.p_offset}
            << "; want them equal modulo the page size and p_align " << Hex{ph.p_align};
@@ -122,11 +138,12 @@ bool add_load(const Elf64_Phdr& ph, uint32_t index, uint64_t at, uint64_t page, 
     const Segment& before = image.segments[image.segment_count - 1];
     if (ph.p_vaddr < before.vaddr)
       return fail_segment(failure, "ERR_SEGMENT", ph, index, at, 16)
-             << "has p_vaddr " << Hex{ph.p_vaddr} << " after " << Hex{before.vaddr} << "; want ascending addresses";
+             << "has p_vaddr " << Hex{ph.p_vaddr} << " after " << Hex{before.vaddr}
+             << "; want ascending addresses";
     if (page_down(ph.p_vaddr, page) < page_up(before.end(), page))
       return fail_segment(failure, "ERR_SEGMENT", ph, index, at, 16)
-             << "starts at " << Hex{ph.p_vaddr} << " on a page of PT_LOAD[" << before.index << "], which ends at "
-             << Hex{before.end()} << "; want no overlap";
+             << "starts at " << Hex{ph.p_vaddr} << " on a page of PT_LOAD[" << before.index
+             << "], which ends at " << Hex{before.end()} << "; want no overlap";
   }
   image.segments[image.segment_count++] =
       Segment{index, ph.p_flags, ph.p_offset, ph.p_filesz, ph.p_vaddr, ph.p_memsz, ph.p_align};
@@ -147,7 +164,8 @@ bool add_interp(const Elf64_Phdr& ph, uint32_t index, uint64_t at, const Source&
              << "path ends after " << i << " bytes; want its NUL at " << ph.p_filesz - 1;
   if (image.interp[ph.p_filesz - 1] != '\0') {
     image.interp[ph.p_filesz - 1] = '\0';
-    return fail_segment(failure, "ERR_SEGMENT", ph, index, at, 8) << "path is not terminated; want a NUL at its end";
+    return fail_segment(failure, "ERR_SEGMENT", ph, index, at, 8)
+           << "path is not terminated; want a NUL at its end";
   }
   image.has_interp = true;
   return true;
@@ -165,14 +183,15 @@ bool add_tls(const Elf64_Phdr& ph, uint32_t index, uint64_t at, Image& image, Fa
   return true;
 }
 
-bool add_header(const Elf64_Phdr& ph, uint32_t index, uint64_t at, uint64_t page, const Source& source, Image& image,
-                Failure& failure) {
+bool add_header(const Elf64_Phdr& ph, uint32_t index, uint64_t at, uint64_t page, const Source& source,
+                Image& image, Failure& failure) {
   switch (ph.p_type) {
     case PT_LOAD:
       if (!check_extent(ph, index, at, source, failure)) return false;
       return ph.p_memsz == 0 || add_load(ph, index, at, page, image, failure);
     case PT_INTERP:
-      return check_extent(ph, index, at, source, failure) && add_interp(ph, index, at, source, image, failure);
+      return check_extent(ph, index, at, source, failure) &&
+             add_interp(ph, index, at, source, image, failure);
     case PT_TLS:
       return check_extent(ph, index, at, source, failure) && add_tls(ph, index, at, image, failure);
     case PT_DYNAMIC:
@@ -181,10 +200,17 @@ bool add_header(const Elf64_Phdr& ph, uint32_t index, uint64_t at, uint64_t page
         return fail_segment(failure, "ERR_HEADER", ph, index, at, 0) << "is the second one; want one";
       image.dynamic = Range{ph.p_vaddr, ph.p_filesz};
       return true;
-    case PT_GNU_RELRO: image.relro = Range{ph.p_vaddr, ph.p_memsz}; return true;
-    case PT_GNU_EH_FRAME: image.eh_frame_hdr = Range{ph.p_vaddr, ph.p_memsz}; return true;
-    case PT_GNU_STACK: image.executable_stack = (ph.p_flags & PF_X) != 0; return true;
-    default: return true;
+    case PT_GNU_RELRO:
+      image.relro = Range{ph.p_vaddr, ph.p_memsz};
+      return true;
+    case PT_GNU_EH_FRAME:
+      image.eh_frame_hdr = Range{ph.p_vaddr, ph.p_memsz};
+      return true;
+    case PT_GNU_STACK:
+      image.executable_stack = (ph.p_flags & PF_X) != 0;
+      return true;
+    default:
+      return true;
   }
 }
 
@@ -194,14 +220,16 @@ bool check_inner(const Image& image, uint64_t page, Failure& failure) {
   if (image.dynamic && image.dynamic.vaddr % 8 != 0)
     return fail(failure, "ERR_SEGMENT", at)
            << "PT_DYNAMIC is at " << Hex{image.dynamic.vaddr} << "; want a multiple of 8";
-  if (image.dynamic && image.stored_at(image.dynamic.vaddr, image.dynamic.size) == nullptr)
-    return fail(failure, "ERR_SEGMENT", at) << "PT_DYNAMIC covers " << Hex{image.dynamic.vaddr} << " + "
-                                            << Hex{image.dynamic.size} << "; want it inside a PT_LOAD's file bytes";
-  if (image.eh_frame_hdr && image.stored_at(image.eh_frame_hdr.vaddr, image.eh_frame_hdr.size) == nullptr)
+  if (image.dynamic && image.table_at(image.dynamic.vaddr, image.dynamic.size) == nullptr)
     return fail(failure, "ERR_SEGMENT", at)
-           << "PT_GNU_EH_FRAME covers " << Hex{image.eh_frame_hdr.vaddr} << " + " << Hex{image.eh_frame_hdr.size}
-           << "; want it inside a PT_LOAD's file bytes";
-  if (image.tls && image.tls.file_size != 0 && image.stored_at(image.tls.vaddr, image.tls.file_size) == nullptr)
+           << "PT_DYNAMIC covers " << Hex{image.dynamic.vaddr} << " + " << Hex{image.dynamic.size}
+           << "; want it inside a readable PT_LOAD's file bytes";
+  if (image.eh_frame_hdr && image.table_at(image.eh_frame_hdr.vaddr, image.eh_frame_hdr.size) == nullptr)
+    return fail(failure, "ERR_SEGMENT", at)
+           << "PT_GNU_EH_FRAME covers " << Hex{image.eh_frame_hdr.vaddr} << " + "
+           << Hex{image.eh_frame_hdr.size} << "; want it inside a PT_LOAD's file bytes";
+  if (image.tls && image.tls.file_size != 0 &&
+      image.stored_at(image.tls.vaddr, image.tls.file_size) == nullptr)
     return fail(failure, "ERR_SEGMENT", at)
            << "PT_TLS covers " << Hex{image.tls.vaddr} << " + " << Hex{image.tls.file_size}
            << "; want it inside a PT_LOAD's file bytes";
@@ -269,7 +297,8 @@ bool read_image(const Source& source, uint64_t page, Image& image, Failure& fail
     const uint32_t count = eh.e_phnum - first < 16 ? eh.e_phnum - first : 16;
     const uint64_t at = eh.e_phoff + first * kEntrySize;
     if (!source.read(at, batch, count * kEntrySize))
-      return fail(failure, "ERR_CHANGED", at) << "program headers could not be read; want " << count << " entries";
+      return fail(failure, "ERR_CHANGED", at)
+             << "program headers could not be read; want " << count << " entries";
     for (uint32_t i = 0; i < count; i++)
       if (!add_header(batch[i], first + i, at + i * kEntrySize, page, source, image, failure)) return false;
   }

@@ -1,8 +1,9 @@
 // ELF64 as stored: read and validated before anything of it is mapped (System V gABI chapters 4 and 5; psABI
-// x86-64 and AArch64). Every number that later steps use has been checked here, so they need not be hostile-proof.
+// x86-64 and AArch64). Every number that later steps use has been checked here, so they need not be
+// hostile-proof.
 //
-// A PT_LOAD segment [p_vaddr, p_vaddr + p_memsz) is mapped from page_start(p_offset). The reservation starts at
-// `lo`, the page start of the lowest p_vaddr, and
+// A PT_LOAD segment [p_vaddr, p_vaddr + p_memsz) is mapped from page_start(p_offset). The reservation starts
+// at `lo`, the page start of the lowest p_vaddr, and
 //     bias = base - lo,   address in memory = bias + vaddr.
 // Worked: PT_LOADs at vaddr 0x0 and 0x2e10 (offset 0x1e10), reservation at 0x7f0000000000: lo = 0, bias =
 // 0x7f0000000000; the second one maps file page 0x1000 at 0x7f0000002000 and its first byte is at +0x2e10.
@@ -79,6 +80,11 @@ struct Image {
   const Segment* segment_at(uint64_t address, uint64_t size) const;
   /// As segment_at, but the bytes must come from the file.
   const Segment* stored_at(uint64_t address, uint64_t size) const;
+  /// As stored_at, and readable once mapped.
+  const Segment* table_at(uint64_t address, uint64_t size) const {
+    const Segment* in = stored_at(address, size);
+    return in != nullptr && (in->flags & PF_R) ? in : nullptr;
+  }
 };
 
 inline uint64_t page_down(uint64_t value, uint64_t page) { return value & ~(page - 1); }

@@ -44,8 +44,9 @@ class Text {
   size_t used_ = 0;
 };
 
-/// `code` names the kind of failure for programs (see loader/error.ts), `offset` the place in the stored image,
-/// `text` says found and wanted for people. `system_error` is an errno where a system call failed, else 0.
+/// `code` names the kind of failure for programs (see loader/error.ts), `offset` the place in the stored
+/// image, `text` says found and wanted for people. `system_error` is an errno where a system call failed,
+/// else 0.
 struct Failure {
   const char* code = nullptr;
   uint64_t offset = 0;
@@ -54,7 +55,8 @@ struct Failure {
   Text<1024> text;
 };
 
-/// Starts a failure's text; reads as `return fail(failure, "ERR_HEADER", 4) << "…"` through FailureText's bool.
+/// Starts a failure's text; reads as `return fail(failure, "ERR_HEADER", 4) << "…"` through FailureText's
+/// bool.
 class FailureText {
  public:
   explicit FailureText(Failure& failure) : failure_(failure) {}

@@ -23,14 +23,15 @@ Pages pages_of(const PlannedSegment& s, const Plan& plan) {
   return Pages{first, page_up(s.vaddr + s.mem_size, unit) - first};
 }
 
-bool map_file(const Source& source, const PlannedSegment& s, const Pages& pages, const Plan& plan, Mapping& mapping,
-              Failure& failure) {
+bool map_file(const Source& source, const PlannedSegment& s, const Pages& pages, const Plan& plan,
+              Mapping& mapping, Failure& failure) {
   const int flags = (s.placement == Placement::in_place ? MAP_SHARED : MAP_PRIVATE) | MAP_FIXED;
   const int prot = static_cast<int>(s.prot) & ~PROT_EXEC;
   const uint64_t offset = page_down(source.start + s.file_offset, plan.granule);
   const long got = sys::mmap(mapping.bias + pages.vaddr, pages.size, prot, flags, source.fd, offset);
   if (sys::failed(got))
-    return fail_system(failure, "mmap", got) << "segment at " << Hex{s.vaddr} << ", file offset " << Hex{offset};
+    return fail_system(failure, "mmap", got)
+           << "segment at " << Hex{s.vaddr} << ", file offset " << Hex{offset};
   mapping.bytes_in_place += pages.size;
   if (s.placement == Placement::cow) {
     // Past the file's bytes the last page is .bss and must read as zero (gABI chapter 5, Program Loading).
@@ -57,13 +58,17 @@ bool copy_file(const Source& source, const PlannedSegment& s, const Pages& pages
   return true;
 }
 
-bool place(const Source& source, const PlannedSegment& s, const Plan& plan, Mapping& mapping, Failure& failure) {
+bool place(const Source& source, const PlannedSegment& s, const Plan& plan, Mapping& mapping,
+           Failure& failure) {
   const Pages pages = pages_of(s, plan);
   switch (s.placement) {
     case Placement::in_place:
-    case Placement::cow: return map_file(source, s, pages, plan, mapping, failure);
-    case Placement::copied: return copy_file(source, s, pages, mapping, failure);
-    case Placement::zero: return open_for_writing(pages, mapping, failure);
+    case Placement::cow:
+      return map_file(source, s, pages, plan, mapping, failure);
+    case Placement::copied:
+      return copy_file(source, s, pages, mapping, failure);
+    case Placement::zero:
+      return open_for_writing(pages, mapping, failure);
   }
   return false;
 }
@@ -75,13 +80,13 @@ bool check_segment(const PlannedSegment& s, const Plan& plan, Failure& failure) 
   if (s.mem_size == 0 || s.file_size > s.mem_size || s.vaddr < plan.lo || s.mem_size > plan.hi - plan.lo ||
       s.vaddr > plan.hi - s.mem_size)
     return fail(failure, "ERR_PLAN", s.file_offset)
-           << "planned segment " << Hex{s.vaddr} << " + " << Hex{s.mem_size} << " is outside " << Hex{plan.lo} << " to "
-           << Hex{plan.hi};
+           << "planned segment " << Hex{s.vaddr} << " + " << Hex{s.mem_size} << " is outside " << Hex{plan.lo}
+           << " to " << Hex{plan.hi};
   const bool of_file = s.placement == Placement::in_place || s.placement == Placement::cow;
   if (of_file && (s.vaddr - s.file_offset) % plan.granule != 0)
-    return fail(failure, "ERR_PLAN", s.file_offset) << "planned segment at " << Hex{s.vaddr} << " has file offset "
-                                                    << Hex{s.file_offset} << "; want them congruent modulo "
-                                                    << Hex{plan.granule};
+    return fail(failure, "ERR_PLAN", s.file_offset)
+           << "planned segment at " << Hex{s.vaddr} << " has file offset " << Hex{s.file_offset}
+           << "; want them congruent modulo " << Hex{plan.granule};
   if (s.placement == Placement::in_place && (s.prot & PROT_WRITE))
     return fail(failure, "ERR_PLAN", s.file_offset)
            << "planned segment at " << Hex{s.vaddr} << " is writable and in place; want copy-on-write";
@@ -96,9 +101,10 @@ bool check_segment(const PlannedSegment& s, const Plan& plan, Failure& failure) 
 bool check_plan(const Plan& plan, Failure& failure) {
   const uint64_t page = plan.page;
   const auto power = [](uint64_t v) { return v != 0 && (v & (v - 1)) == 0; };
-  if (!power(page) || !power(plan.granule) || plan.granule < page || !power(plan.alignment) || plan.alignment < page ||
-      plan.alignment > (uint64_t{1} << 30) || plan.congruence % page != 0 || plan.congruence >= plan.alignment ||
-      plan.lo % page != 0 || plan.hi % page != 0 || plan.hi <= plan.lo || plan.hi > kAddressLimit)
+  if (!power(page) || !power(plan.granule) || plan.granule < page || !power(plan.alignment) ||
+      plan.alignment < page || plan.alignment > (uint64_t{1} << 30) || plan.congruence % page != 0 ||
+      plan.congruence >= plan.alignment || plan.lo % page != 0 || plan.hi % page != 0 || plan.hi <= plan.lo ||
+      plan.hi > kAddressLimit)
     return fail(failure, "ERR_PLAN", 0) << "plan " << Hex{plan.lo} << " to " << Hex{plan.hi} << " aligned to "
                                         << Hex{plan.alignment} << " is not one of whole pages";
   uint64_t taken = plan.lo;
@@ -148,7 +154,8 @@ bool seal_copies(const Plan& plan, const Mapping& mapping, Failure& failure) {
     const PlannedSegment& s = plan.segments[i];
     if (s.placement != Placement::copied || (s.prot & PROT_WRITE)) continue;
     const Pages pages = pages_of(s, plan);
-    const long got = sys::mprotect(mapping.bias + pages.vaddr, pages.size, static_cast<int>(s.prot) & ~PROT_EXEC);
+    const long got =
+        sys::mprotect(mapping.bias + pages.vaddr, pages.size, static_cast<int>(s.prot) & ~PROT_EXEC);
     if (sys::failed(got)) return fail_system(failure, "mprotect", got) << "segment at " << Hex{s.vaddr};
   }
   return true;
@@ -167,7 +174,8 @@ bool publish_text(const Plan& plan, const Mapping& mapping, Failure& failure) {
 #endif
     const long got = sys::mprotect(mapping.bias + pages.vaddr, pages.size, static_cast<int>(s.prot));
     if (sys::failed(got))
-      return fail_system(failure, "mprotect", got) << "text at " << Hex{s.vaddr} << " could not be made executable";
+      return fail_system(failure, "mprotect", got)
+             << "text at " << Hex{s.vaddr} << " could not be made executable";
   }
   return true;
 }

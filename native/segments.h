@@ -1,5 +1,6 @@
-// From planned segments to mapped memory: reserve an address range, put each segment where it belongs, and only at
-// the end, after relocation, make text executable. In-place and copy-load differ in one function each.
+// From planned segments to mapped memory: reserve an address range, put each segment where it belongs, and
+// only at the end, after relocation, make text executable. In-place and copy-load differ in one function
+// each.
 #pragma once
 #include "elf.h"
 

@@ -45,7 +45,8 @@ inline long open(const char* path, int flags) {
 }
 inline long close(int fd) { return call(SYS_close, fd); }
 inline long pread(int fd, void* to, size_t size, uint64_t offset) {
-  return call(SYS_pread64, fd, reinterpret_cast<long>(to), static_cast<long>(size), static_cast<long>(offset));
+  return call(SYS_pread64, fd, reinterpret_cast<long>(to), static_cast<long>(size),
+              static_cast<long>(offset));
 }
 inline long mmap(uint64_t address, uint64_t size, int prot, int flags, int fd, uint64_t offset) {
   return call(SYS_mmap, static_cast<long>(address), static_cast<long>(size), prot, flags, fd,

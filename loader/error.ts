@@ -1,0 +1,71 @@
+/** What kind of failure a LoadError tells of. System calls that fail give Node's codes (ENODEV …) instead. */
+export type LoadErrorCode =
+  | 'ERR_TRUNCATED' // the file ends before something it promises
+  | 'ERR_CHANGED' // the file changed while it was read
+  | 'ERR_FORMAT' // not the kind of file asked for
+  | 'ERR_UNSUPPORTED' // another class, machine, byte order, version or type
+  | 'ERR_HEADER' // ELF header or program header table
+  | 'ERR_SEGMENT' // a program header
+  | 'ERR_WX' // writable and executable
+  | 'ERR_TEXTREL' // text relocations
+  | 'ERR_DYNAMIC' // dynamic section and its tables
+  | 'ERR_HASH' // symbol hash tables
+  | 'ERR_SYMBOL' // symbol index or name, missing symbols
+  | 'ERR_RELOCATION'
+  | 'ERR_TLS' // thread-local storage that cannot be given
+  | 'ERR_NEEDED' // a needed library: missing or cyclic
+  | 'ERR_NOT_MAPPABLE' // a directory, FIFO, socket, other device, or noexec mount
+  | 'ERR_NOT_IN_PLACE' // --require-in-place, and something would not be
+  | 'ERR_PRIVILEGED' // set-user-ID, set-group-ID or file capabilities
+  | 'ERR_PLAN' // a plan that does not fit its image
+  | 'ERR_STATE' // steps out of order
+  | 'ERR_CLOSED' // use after close
+  | 'ERR_PROTOTYPE' // a C prototype that could not be used
+  | 'ERR_SYSTEM';
+
+/**
+ * A file that can't be loaded. The message is one line: file, place, found and wanted.
+ * `offset` is the place in the file in bytes; 0 where the whole file is meant.
+ */
+export class LoadError extends Error {
+  override readonly name = 'LoadError';
+  readonly code: LoadErrorCode | string;
+  readonly path: string;
+  readonly offset: number;
+  /** As on Node's own system errors, where a system call failed. */
+  readonly errno?: number;
+  readonly syscall?: string;
+
+  constructor(code: LoadErrorCode | string, path: string, text: string, offset = 0, system?: SystemPart) {
+    super(`${path}: ${text}`);
+    this.code = code;
+    this.path = path;
+    this.offset = offset;
+    if (system) {
+      this.errno = system.errno;
+      this.syscall = system.syscall;
+    }
+  }
+}
+
+interface SystemPart {
+  errno: number;
+  syscall: string;
+}
+
+interface NativeError extends Error {
+  code?: string;
+  offset?: number;
+  errno?: number;
+  syscall?: string;
+}
+
+/** Gives an error of the addon its file; anything else passes unchanged. */
+export function inFile(path: string, thrown: unknown): unknown {
+  const error = thrown as NativeError;
+  if (!(error instanceof Error) || error instanceof LoadError || typeof error.code !== 'string') return thrown;
+  if (error.syscall === undefined || error.errno === undefined)
+    return new LoadError(error.code, path, error.message, error.offset);
+  const text = `${error.code}: ${error.message}, ${error.syscall}`;
+  return new LoadError(error.code, path, text, 0, { errno: error.errno, syscall: error.syscall });
+}

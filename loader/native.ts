@@ -1,0 +1,124 @@
+// The addon as TypeScript sees it. Everything privileged goes through here; nothing is decided in it.
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+/** Opaque, type-tagged: one stored image on its way from file to running code. */
+export type ImageHandle = object & { readonly __image: never };
+
+/** Counts of pages by where their frames are; see native/census.h. */
+export interface Census {
+  pages: number;
+  present: number;
+  nvm: number;
+  ram: number;
+  other: number;
+  unknown: number;
+  anonymous: number;
+  swapped: number;
+  /** False where /proc/self/pagemap could not be opened. */
+  readable: boolean;
+}
+
+export interface ImageDetails {
+  relocations: { relative: number; symbol: number; irelative: number; tls: number; text: number };
+  needed: string[];
+  interpreter: string | null;
+  soname: string | null;
+  runpath: string | null;
+  rpath: string | null;
+  damaged: boolean;
+}
+
+export interface ProcessOutcome {
+  exitCode: number | null;
+  signal: number | null;
+  elapsedNs: number;
+  minorFaults: number;
+  majorFaults: number;
+  privateBytes: number;
+  /** Whether the parts could be looked at when the program ended. */
+  traced: boolean;
+  parts: { address: bigint; length: number; fileOffset: number; protection: string; census: Census }[];
+}
+
+interface Addon {
+  readonly pageSize: number;
+  open(path: string, slots: Float64Array): number;
+  close(fd: number): void;
+  sense(fd: number, slots: Float64Array): void;
+  readImage(path: string, fd: number, start: number, size: number, slots: Float64Array): ImageHandle;
+  mapImage(image: ImageHandle, slots: Float64Array): void;
+  linkImage(image: ImageHandle, slots: Float64Array, directories?: string[]): void;
+  mapForInspection(image: ImageHandle): void;
+  closeImage(image: ImageHandle): void;
+  imageSymbol(image: ImageHandle, name: string): bigint;
+  imageSymbols(image: ImageHandle): string[];
+  imageSymbolAt(image: ImageHandle, address: bigint): { name: string; distance: number } | undefined;
+  imageDetails(image: ImageHandle): ImageDetails;
+  setPendingAddon(image: ImageHandle): boolean;
+  mapSyncGranted(fd: number, length: number): boolean;
+  extentOffset(fd: number): number | null;
+  fileCapabilities(fd: number): boolean;
+  census(address: bigint, length: number): Census;
+  view(fd: number, start: number, size: number, path: string): Buffer;
+  openRegion(path: string, flags: number, mode: number): number;
+  mapRegion(
+    fd: number,
+    start: number,
+    length: number,
+    protection: number,
+    alignment: number,
+    path: string,
+    slots: Float64Array,
+  ): bigint;
+  unmapRegion(address: bigint): void;
+  protectRegion(address: bigint, length: number, protection: number): void;
+  syncRegion(address: bigint, length: number): number;
+  loadRegion(address: bigint, to: Uint8Array): void;
+  storeRegion(address: bigint, from: Uint8Array): void;
+  writeBackInstruction(): string;
+  replaceProcess(path: string, argv: string[], environment: string[]): never;
+  supervise(
+    path: string,
+    argv: string[],
+    environment: string[],
+    inode: number,
+    quiet: boolean,
+  ): ProcessOutcome;
+  timeProgram(path: string, argv: string[], environment: string[]): ProcessOutcome;
+  usage(slots: Float64Array): void;
+  dlopen(path: string): bigint;
+  dlsym(handle: bigint, name: string): bigint;
+  dlopenBase(handle: bigint): bigint;
+  mapFloor(path: string, offset: number, length: number): number;
+  touchPages(address: bigint, length: number): number;
+  callInt(address: bigint): number;
+}
+
+const sourceTree = import.meta.url.endsWith('.ts');
+
+/** Where a prebuilt file of this platform lies. */
+export function prebuilt(name: string): string {
+  const directory = `${sourceTree ? '../' : '../../'}prebuilds/linux-${process.arch}/`;
+  return fileURLToPath(new URL(directory + name, import.meta.url));
+}
+
+function loadAddon(): Addon {
+  if (process.platform !== 'linux' || (process.arch !== 'x64' && process.arch !== 'arm64')) {
+    throw new Error(
+      `insitu: platform is ${process.platform}-${process.arch}; want linux-x64 or linux-arm64, whose kernel maps NVM`,
+    );
+  }
+  return createRequire(import.meta.url)(prebuilt('insitu.node'));
+}
+
+export const native: Addon = loadAddon();
+
+/**
+ * The numbers of one native call, in and out: this thread's own, good until the next call. Layout (native/addon.cc):
+ * open, sense: 0 mode, 1 size, 2 inode, 3 mount id, 4 and 5 device, 6 and 7 special device, 8 and 9 statx attributes
+ * and their mask, 10 file-system type, 11 mount flags, 12 mtime; open also: 14 and 15 minor and major faults so far,
+ * 16 and 17 first two words. readImage: 0…14 header, from 32 on 8 a segment. mapImage: 0…5 plan, from 32 on 6 a
+ * segment; answers base, bias, bytes in place, bytes copied. linkImage, usage: 0 and 1 faults so far.
+ */
+export const slots = new Float64Array(32 + 6 * 128);

@@ -1,0 +1,619 @@
+// The one file that knows Node-API: arguments in, results and errors out, nothing decided here.
+//
+// Hot calls (open, read, map, link) exchange numbers through one Float64Array that the calling thread owns
+// (loader/native.ts names its slots): no objects are built on the load path. Addresses lie below 2^47 and fit
+// a double.
+#include <dlfcn.h>
+#include <napi.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "census.h"
+#include "library.h"
+#include "process.h"
+#include "region.h"
+#include "sense.h"
+#include "sys.h"
+
+namespace insitu {
+namespace {
+
+using Info = Napi::CallbackInfo;
+
+constexpr napi_type_tag kLibraryTag = {0x696e736974750001, 0x9d1c2e7fb4a06c53};
+
+/// `message` for people; `code`, `errno`, `syscall`, `offset` for loader/error.ts.
+Napi::Error to_error(Napi::Env env, const Failure& failure) {
+  const bool system = failure.system_error != 0;
+  const char* name = system ? strerrorname_np(failure.system_error) : failure.code;
+  std::string message = system ? std::string(strerror(failure.system_error)) : std::string();
+  if (system && !failure.text.empty()) message += ": ";
+  message += failure.text.c_str();
+  Napi::Error error = Napi::Error::New(env, message);
+  error.Set("code", Napi::String::New(env, name != nullptr ? name : "ERR_SYSTEM"));
+  error.Set("offset", Napi::Number::New(env, static_cast<double>(failure.offset)));
+  if (system) {
+    error.Set("errno", Napi::Number::New(env, -failure.system_error));
+    error.Set("syscall", Napi::String::New(env, failure.syscall));
+  }
+  return error;
+}
+
+[[noreturn]] void refuse_argument(Napi::Env env, const char* text) { throw Napi::TypeError::New(env, text); }
+
+/// Every exported function: C++ exceptions become JavaScript ones here and nowhere else.
+template <Napi::Value (*function)(const Info&)>
+Napi::Value guarded_call(const Info& info) {
+  try {
+    return function(info);
+  } catch (const LoadFailure& failure) {
+    throw to_error(info.Env(), failure);
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw Napi::Error::New(info.Env(), std::string("C++ exception: ") + error.what());
+  } catch (...) {
+    throw Napi::Error::New(info.Env(), "C++ exception of a type without a message");
+  }
+}
+
+double number_at(const Info& info, size_t index) {
+  if (!info[index].IsNumber()) refuse_argument(info.Env(), "argument is not a number");
+  return info[index].As<Napi::Number>().DoubleValue();
+}
+
+uint64_t unsigned_at(const Info& info, size_t index) {
+  const double value = number_at(info, index);
+  if (!(value >= 0 && value <= 9007199254740991.0) ||
+      value != static_cast<double>(static_cast<uint64_t>(value)))
+    refuse_argument(info.Env(), "argument is not an unsigned safe integer");
+  return static_cast<uint64_t>(value);
+}
+
+int int_at(const Info& info, size_t index) { return static_cast<int>(number_at(info, index)); }
+
+uint64_t address_at(const Info& info, size_t index) {
+  if (!info[index].IsBigInt()) refuse_argument(info.Env(), "address is not a bigint");
+  bool lossless = false;
+  const uint64_t value = info[index].As<Napi::BigInt>().Uint64Value(&lossless);
+  if (!lossless) refuse_argument(info.Env(), "address is not an unsigned 64-bit bigint");
+  return value;
+}
+
+std::string string_at(const Info& info, size_t index) {
+  if (!info[index].IsString()) refuse_argument(info.Env(), "argument is not a string");
+  return info[index].As<Napi::String>().Utf8Value();
+}
+
+std::vector<std::string> strings_at(const Info& info, size_t index) {
+  if (!info[index].IsArray()) refuse_argument(info.Env(), "argument is not an array of strings");
+  const auto array = info[index].As<Napi::Array>();
+  std::vector<std::string> strings;
+  for (uint32_t i = 0; i < array.Length(); i++) strings.push_back(array.Get(i).ToString().Utf8Value());
+  return strings;
+}
+
+double* slots_at(const Info& info, size_t index, size_t least) {
+  if (!info[index].IsTypedArray()) refuse_argument(info.Env(), "argument is not a Float64Array");
+  const auto array = info[index].As<Napi::TypedArray>();
+  if (array.TypedArrayType() != napi_float64_array || array.ElementLength() < least)
+    refuse_argument(info.Env(), "argument is not a Float64Array of the right length");
+  return info[index].As<Napi::Float64Array>().Data();
+}
+
+Napi::Value address(Napi::Env env, uint64_t value) { return Napi::BigInt::New(env, value); }
+Napi::Value number(Napi::Env env, uint64_t value) {
+  return Napi::Number::New(env, static_cast<double>(value));
+}
+
+Napi::Array strings(Napi::Env env, const std::vector<std::string>& list) {
+  Napi::Array array = Napi::Array::New(env, list.size());
+  for (uint32_t i = 0; i < list.size(); i++) array.Set(i, list[i]);
+  return array;
+}
+
+// ---- handles: tagged, so that a foreign object is a TypeError, and owned by their JavaScript object
+// ------------------
+
+Napi::Value wrap_library(Napi::Env env, std::unique_ptr<Library> library) {
+  Napi::Object object = Napi::Object::New(env);
+  Library* raw = library.get();
+  const auto finalize = [](napi_env, void* data, void*) {
+    auto* owned = static_cast<Library*>(data);
+    // A linked library stays: functions of it may be in use that no JavaScript object tells of, as with
+    // dlopen.
+    if (!owned->is_linked() && !owned->stays_mapped()) delete owned;
+  };
+  if (napi_wrap(env, object, raw, finalize, nullptr, nullptr) != napi_ok ||
+      napi_type_tag_object(env, object, &kLibraryTag) != napi_ok)
+    throw Napi::Error::New(env);
+  library.release();
+  return object;
+}
+
+Library& library_at(const Info& info, size_t index) {
+  bool tagged = false;
+  void* data = nullptr;
+  if (!info[index].IsObject() ||
+      napi_check_object_type_tag(info.Env(), info[index], &kLibraryTag, &tagged) != napi_ok || !tagged ||
+      napi_unwrap(info.Env(), info[index], &data) != napi_ok)
+    refuse_argument(info.Env(), "argument is not an image handle of insitu");
+  return *static_cast<Library*>(data);
+}
+
+// ---- open, read, map, link
+// ---------------------------------------------------------------------------------------
+
+void put_facts(const StorageFacts& facts, double* out) {
+  const uint64_t values[] = {facts.mode,
+                             facts.size,
+                             facts.inode,
+                             facts.mount_id,
+                             facts.device_major,
+                             facts.device_minor,
+                             facts.special_major,
+                             facts.special_minor,
+                             facts.attributes,
+                             facts.attributes_mask,
+                             facts.file_system_type,
+                             facts.mount_flags};
+  for (size_t i = 0; i < std::size(values); i++) out[i] = static_cast<double>(values[i]);
+  out[12] = facts.modified_seconds;
+}
+
+void put_usage(double* out) {
+  rusage usage;
+  getrusage(RUSAGE_THREAD, &usage);
+  out[0] = static_cast<double>(usage.ru_minflt);
+  out[1] = static_cast<double>(usage.ru_majflt);
+}
+
+/// (path, slots) -> fd; slots 0… = facts, 14 and 15 = this thread's faults so far, 16 and 17 = the first two
+/// words.
+Napi::Value open_file(const Info& info) {
+  double* out = slots_at(info, 1, 18);
+  put_usage(out + 14);
+  const int fd = open_for_reading(string_at(info, 0).c_str());
+  try {
+    put_facts(sense(fd), out);
+  } catch (...) {
+    close(fd);
+    throw;
+  }
+  uint32_t words[2] = {};
+  sys::pread(fd, words, sizeof words, 0);  // what can't be read (a directory, device-dax) is told by its mode
+  out[16] = words[0];
+  out[17] = words[1];
+  return Napi::Number::New(info.Env(), fd);
+}
+
+Napi::Value close_file(const Info& info) {
+  sys::close(int_at(info, 0));
+  return info.Env().Undefined();
+}
+
+void put_image(const Library& library, double* out) {
+  const Image& image = library.image();
+  const uint64_t head[] = {static_cast<uint64_t>(library.kind()),
+                           image.machine,
+                           image.lo,
+                           image.hi,
+                           image.max_align,
+                           image.relro.vaddr,
+                           image.relro.size,
+                           image.tls.vaddr,
+                           image.tls.mem_size,
+                           image.entry < kAddressLimit ? image.entry : kAddressLimit,
+                           image.executable_stack,
+                           library.dynamic().text_relocations,
+                           image.dynamic.size,
+                           image.segment_count,
+                           library.dynamic().runpath != kNoString || library.dynamic().rpath != kNoString};
+  for (size_t i = 0; i < std::size(head); i++) out[i] = static_cast<double>(head[i]);
+  for (uint32_t i = 0; i < image.segment_count; i++) {
+    const Segment& s = image.segments[i];
+    const uint64_t values[] = {s.index, s.flags, s.offset, s.file_size, s.vaddr, s.mem_size, s.align};
+    for (size_t k = 0; k < std::size(values); k++) out[32 + 8 * i + k] = static_cast<double>(values[k]);
+  }
+}
+
+/// (path, fd, start, size, slots) -> handle; slots as put_image lays them out.
+Napi::Value read_image_file(const Info& info) {
+  double* out = slots_at(info, 4, 32 + 8 * kMaxSegments);
+  const Source source{int_at(info, 1), unsigned_at(info, 2), unsigned_at(info, 3), nullptr};
+  auto library = std::make_unique<Library>(string_at(info, 0), source);
+  put_image(*library, out);
+  return wrap_library(info.Env(), std::move(library));
+}
+
+/// (handle, slots): the Plan in; base, bias, bytes in place and copied out (slots 0 to 3).
+Napi::Value map_image(const Info& info) {
+  Library& library = library_at(info, 0);
+  library.require_open("map");
+  double* slots = slots_at(info, 1, 32 + 6 * 2 * kMaxSegments);
+  const auto value = [&](size_t i) {
+    const double v = slots[i];
+    if (!(v >= 0 && v <= 9007199254740991.0))
+      refuse_argument(info.Env(), "plan holds a number that is no safe integer");
+    return static_cast<uint64_t>(v);
+  };
+  Plan plan;
+  plan.count = static_cast<uint32_t>(value(0));
+  if (value(0) > 2 * kMaxSegments) refuse_argument(info.Env(), "plan has too many segments");
+  plan.lo = value(1);
+  plan.hi = value(2);
+  plan.alignment = value(3);
+  plan.congruence = value(4);
+  plan.page = page_size();
+  plan.granule = value(5);
+  for (uint32_t i = 0; i < plan.count; i++) {
+    const size_t at = 32 + 6 * i;
+    if (value(at + 4) > 7 || value(at + 5) > 3)
+      refuse_argument(info.Env(), "plan holds an unknown protection");
+    plan.segments[i] = PlannedSegment{value(at),
+                                      value(at + 1),
+                                      value(at + 2),
+                                      value(at + 3),
+                                      static_cast<uint32_t>(value(at + 4)),
+                                      static_cast<Placement>(value(at + 5))};
+  }
+  library.map(plan);
+  const Mapping& mapping = library.mapping();
+  const uint64_t results[] = {mapping.base, mapping.bias, mapping.bytes_in_place, mapping.bytes_copied};
+  for (size_t i = 0; i < std::size(results); i++) slots[i] = static_cast<double>(results[i]);
+  return info.Env().Undefined();
+}
+
+/// (handle, slots, directories?): slots 0 and 1 = this thread's faults so far.
+Napi::Value link_image(const Info& info) {
+  Library& library = library_at(info, 0);
+  double* out = slots_at(info, 1, 2);
+  library.link(info[2].IsArray() ? strings_at(info, 2) : std::vector<std::string>());
+  put_usage(out);
+  return info.Env().Undefined();
+}
+
+Napi::Value map_for_inspection(const Info& info) {
+  Library& library = library_at(info, 0);
+  library.require_open("map");
+  library.map_for_inspection();
+  return info.Env().Undefined();
+}
+
+Napi::Value close_image(const Info& info) {
+  library_at(info, 0).close();
+  return info.Env().Undefined();
+}
+
+Napi::Value image_symbol(const Info& info) {
+  return address(info.Env(), library_at(info, 0).symbol(string_at(info, 1).c_str()));
+}
+
+Napi::Value image_symbols(const Info& info) {
+  return strings(info.Env(), library_at(info, 0).symbol_names());
+}
+
+Napi::Value image_symbol_at(const Info& info) {
+  uint64_t distance = 0;
+  const std::string name = library_at(info, 0).symbol_at(address_at(info, 1), distance);
+  if (name.empty()) return info.Env().Undefined();
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("name", name);
+  result.Set("distance", number(info.Env(), distance));
+  return result;
+}
+
+/// What inspect prints beside the segments; the image is mapped or linked.
+Napi::Value image_details(const Info& info) {
+  const Napi::Env env = info.Env();
+  const Library& library = library_at(info, 0);
+  library.require_open("details");
+  const RelocationCounts counts = library.relocations();
+  Napi::Object relocations = Napi::Object::New(env);
+  relocations.Set("relative", number(env, counts.relative));
+  relocations.Set("symbol", number(env, counts.symbol));
+  relocations.Set("irelative", number(env, counts.irelative));
+  relocations.Set("tls", number(env, counts.tls));
+  relocations.Set("text", number(env, counts.text));
+  Napi::Object details = Napi::Object::New(env);
+  details.Set("relocations", relocations);
+  details.Set("needed", strings(env, library.needed()));
+  details.Set("interpreter",
+              library.image().has_interp ? Napi::String::New(env, library.image().interp) : env.Null());
+  const auto string_or_null = [&](uint32_t offset) -> Napi::Value {
+    return offset == kNoString ? env.Null() : Napi::Value(Napi::String::New(env, library.string(offset)));
+  };
+  details.Set("soname", string_or_null(library.dynamic().soname));
+  details.Set("runpath", string_or_null(library.dynamic().runpath));
+  details.Set("rpath", string_or_null(library.dynamic().rpath));
+  details.Set("damaged", library.is_damaged());
+  return details;
+}
+
+// ---- storage and evidence
+// ------------------------------------------------------------------------------------------
+
+Napi::Value map_sync_granted(const Info& info) {
+  return Napi::Boolean::New(info.Env(), grants_map_sync(int_at(info, 0), unsigned_at(info, 1)));
+}
+
+Napi::Value extent_offset(const Info& info) {
+  uint64_t offset = 0;
+  if (first_extent_offset_in_huge_page(int_at(info, 0), offset) != 0) return info.Env().Null();
+  return number(info.Env(), offset);
+}
+
+Napi::Value file_capabilities(const Info& info) {
+  return Napi::Boolean::New(info.Env(), has_file_capabilities(int_at(info, 0)));
+}
+
+Napi::Object census_object(Napi::Env env, const Census& census) {
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("pages", number(env, census.pages));
+  result.Set("present", number(env, census.present));
+  result.Set("nvm", number(env, census.nvm));
+  result.Set("ram", number(env, census.ram));
+  result.Set("other", number(env, census.other));
+  result.Set("unknown", number(env, census.unknown));
+  result.Set("anonymous", number(env, census.anonymous));
+  result.Set("swapped", number(env, census.swapped));
+  result.Set("readable", census.readable);
+  return result;
+}
+
+Napi::Value census_of(const Info& info) {
+  return census_object(info.Env(), take_census(0, address_at(info, 0), unsigned_at(info, 1)));
+}
+
+/// (fd, start, size, path) -> Buffer over a private view of the file. Unmapped when the Buffer is collected.
+Napi::Value view_file(const Info& info) {
+  auto view =
+      std::make_unique<View>(int_at(info, 0), unsigned_at(info, 1), unsigned_at(info, 2), string_at(info, 3));
+  View* raw = view.get();
+  auto buffer = Napi::Buffer<uint8_t>::New(
+      info.Env(), raw->data(), raw->size(), [](Napi::Env, uint8_t*, View* owned) { delete owned; }, raw);
+  view.release();
+  return buffer;
+}
+
+// ---- regions (the NVM interface)
+// -------------------------------------------------------------------------------------
+
+Napi::Value open_region(const Info& info) {
+  const int fd =
+      open(string_at(info, 0).c_str(), int_at(info, 1) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, int_at(info, 2));
+  if (fd >= 0) return Napi::Number::New(info.Env(), fd);
+  LoadFailure failure;
+  fail_system(failure, "open", -errno);
+  throw failure;
+}
+
+Napi::Value sense_file(const Info& info) {
+  put_facts(sense(int_at(info, 0)), slots_at(info, 1, 16));
+  return info.Env().Undefined();
+}
+
+/// (fd, start, length, prot, alignment, path, slots) -> address; slot 0 = 1 under MAP_SYNC.
+Napi::Value map_region(const Info& info) {
+  double* out = slots_at(info, 6, 1);
+  const RegionMapping mapping = region_map(int_at(info, 0), unsigned_at(info, 1), unsigned_at(info, 2),
+                                           int_at(info, 3), unsigned_at(info, 4), string_at(info, 5).c_str());
+  out[0] = mapping.sync_mapping ? 1 : 0;
+  return address(info.Env(), mapping.address);
+}
+
+Napi::Value unmap_region(const Info& info) {
+  region_unmap(address_at(info, 0));
+  return info.Env().Undefined();
+}
+
+Napi::Value protect_region(const Info& info) {
+  region_protect(address_at(info, 0), unsigned_at(info, 1), int_at(info, 2));
+  return info.Env().Undefined();
+}
+
+Napi::Value sync_region(const Info& info) {
+  return Napi::Number::New(info.Env(), region_sync(address_at(info, 0), unsigned_at(info, 1)));
+}
+
+Napi::Buffer<uint8_t> bytes_at(const Info& info, size_t index) {
+  if (!info[index].IsBuffer()) refuse_argument(info.Env(), "argument is not a Buffer or Uint8Array");
+  return info[index].As<Napi::Buffer<uint8_t>>();
+}
+
+Napi::Value load_region(const Info& info) {
+  auto to = bytes_at(info, 1);
+  region_load(address_at(info, 0), to.Data(), to.Length());
+  return info.Env().Undefined();
+}
+
+Napi::Value store_region(const Info& info) {
+  auto from = bytes_at(info, 1);
+  region_store(address_at(info, 0), from.Data(), from.Length());
+  return info.Env().Undefined();
+}
+
+Napi::Value write_back_instruction(const Info& info) {
+  return Napi::String::New(info.Env(), write_back_name(best_write_back()));
+}
+
+// ---- programs
+// --------------------------------------------------------------------------------------------------------
+
+Command command_at(const Info& info) {
+  return Command{string_at(info, 0), strings_at(info, 1), strings_at(info, 2)};
+}
+
+Napi::Value replace(const Info& info) {
+  LoadFailure failure;
+  fail_system(failure, "execve", replace_process(command_at(info)));
+  throw failure;
+}
+
+Napi::Object outcome_object(Napi::Env env, const ProcessOutcome& outcome) {
+  Napi::Object result = Napi::Object::New(env);
+  const int status = outcome.wait_status;
+  result.Set("exitCode",
+             WIFEXITED(status) ? Napi::Value(Napi::Number::New(env, WEXITSTATUS(status))) : env.Null());
+  result.Set("signal",
+             WIFSIGNALED(status) ? Napi::Value(Napi::Number::New(env, WTERMSIG(status))) : env.Null());
+  result.Set("elapsedNs", number(env, outcome.elapsed_ns));
+  result.Set("minorFaults", number(env, outcome.minor_faults));
+  result.Set("majorFaults", number(env, outcome.major_faults));
+  result.Set("privateBytes", number(env, outcome.private_bytes));
+  result.Set("traced", outcome.traced);
+  Napi::Array parts = Napi::Array::New(env, outcome.parts.size());
+  for (uint32_t i = 0; i < outcome.parts.size(); i++) {
+    const MappedPart& part = outcome.parts[i];
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("address", address(env, part.address));
+    object.Set("length", number(env, part.length));
+    object.Set("fileOffset", number(env, part.file_offset));
+    object.Set("protection", part.protection);
+    object.Set("census", census_object(env, part.census));
+    parts.Set(i, object);
+  }
+  result.Set("parts", parts);
+  return result;
+}
+
+Napi::Value supervise_program(const Info& info) {
+  const ProcessOutcome outcome = supervise(command_at(info), unsigned_at(info, 3), info[4].ToBoolean());
+  return outcome_object(info.Env(), outcome);
+}
+
+Napi::Value time_program(const Info& info) {
+  return outcome_object(info.Env(), time_process(command_at(info)));
+}
+
+// ---- for comparison
+// ----------------------------------------------------------------------------------------------------
+
+Napi::Value usage_now(const Info& info) {
+  put_usage(slots_at(info, 0, 2));
+  return info.Env().Undefined();
+}
+
+Napi::Value dlopen_library(const Info& info) {
+  void* handle = dlopen(string_at(info, 0).c_str(), RTLD_LAZY | RTLD_LOCAL);
+  if (handle == nullptr) throw Napi::Error::New(info.Env(), dlerror());
+  return address(info.Env(), reinterpret_cast<uint64_t>(handle));
+}
+
+Napi::Value dlsym_address(const Info& info) {
+  void* handle = reinterpret_cast<void*>(address_at(info, 0));
+  return address(info.Env(), reinterpret_cast<uint64_t>(dlsym(handle, string_at(info, 1).c_str())));
+}
+
+Napi::Value dlopen_base(const Info& info) {
+  link_map* map = nullptr;
+  if (dlinfo(reinterpret_cast<void*>(address_at(info, 0)), RTLD_DI_LINKMAP, &map) != 0)
+    return address(info.Env(), 0);
+  return address(info.Env(), map->l_addr);
+}
+
+/// (path, offset, length): the least that execution in place can cost: open, map text, touch its first byte.
+Napi::Value map_floor(const Info& info) {
+  const std::string path = string_at(info, 0);
+  const int fd = open_for_reading(path.c_str());
+  const long got =
+      sys::mmap(0, unsigned_at(info, 2), PROT_READ | PROT_EXEC, MAP_SHARED, fd, unsigned_at(info, 1));
+  sys::close(fd);
+  if (sys::failed(got)) {
+    LoadFailure failure;
+    fail_system(failure, "mmap", got) << path.c_str();
+    throw failure;
+  }
+  const volatile uint8_t* text = reinterpret_cast<const uint8_t*>(got);
+  return Napi::Number::New(info.Env(), text[0]);
+}
+
+/// Reads a byte of each page; answers their sum, so that it can't be optimised away.
+Napi::Value touch_pages(const Info& info) {
+  const volatile uint8_t* bytes = reinterpret_cast<const uint8_t*>(address_at(info, 0));
+  const uint64_t length = unsigned_at(info, 1);
+  double sum = 0;
+  for (uint64_t i = 0; i < length; i += page_size()) sum += bytes[i];
+  return Napi::Number::New(info.Env(), sum);
+}
+
+/// Calls int (*)(void).
+Napi::Value call_int(const Info& info) {
+  return Napi::Number::New(info.Env(), reinterpret_cast<int (*)()>(address_at(info, 0))());
+}
+
+// ---- addons mapped in place
+// ----------------------------------------------------------------------------------------------
+
+/// Set for the moment of one process.dlopen of this very file: Node makes a fresh napi_env for whoever
+/// registers, and we pass it on to the init function of the addon mapped in place.
+thread_local napi_addon_register_func pending_init = nullptr;
+thread_local int32_t pending_version = 8;
+
+Napi::Value set_pending_addon(const Info& info) {
+  Library& library = library_at(info, 0);
+  const uint64_t init = library.symbol("napi_register_module_v1");
+  const uint64_t version = library.symbol("node_api_module_get_api_version_v1");
+  pending_init = reinterpret_cast<napi_addon_register_func>(init);
+  pending_version = version == 0 ? 8 : reinterpret_cast<int32_t (*)()>(version)();
+  return Napi::Boolean::New(info.Env(), init != 0);
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  const auto set = [&](const char* name, Napi::Value (*function)(const Info&)) {
+    exports.Set(name, Napi::Function::New(env, function, name));
+  };
+  set("open", guarded_call<open_file>);
+  set("close", guarded_call<close_file>);
+  set("readImage", guarded_call<read_image_file>);
+  set("mapImage", guarded_call<map_image>);
+  set("linkImage", guarded_call<link_image>);
+  set("mapForInspection", guarded_call<map_for_inspection>);
+  set("closeImage", guarded_call<close_image>);
+  set("imageSymbol", guarded_call<image_symbol>);
+  set("imageSymbols", guarded_call<image_symbols>);
+  set("imageSymbolAt", guarded_call<image_symbol_at>);
+  set("imageDetails", guarded_call<image_details>);
+  set("mapSyncGranted", guarded_call<map_sync_granted>);
+  set("extentOffset", guarded_call<extent_offset>);
+  set("fileCapabilities", guarded_call<file_capabilities>);
+  set("census", guarded_call<census_of>);
+  set("view", guarded_call<view_file>);
+  set("openRegion", guarded_call<open_region>);
+  set("sense", guarded_call<sense_file>);
+  set("mapRegion", guarded_call<map_region>);
+  set("unmapRegion", guarded_call<unmap_region>);
+  set("protectRegion", guarded_call<protect_region>);
+  set("syncRegion", guarded_call<sync_region>);
+  set("loadRegion", guarded_call<load_region>);
+  set("storeRegion", guarded_call<store_region>);
+  set("writeBackInstruction", guarded_call<write_back_instruction>);
+  set("replaceProcess", guarded_call<replace>);
+  set("supervise", guarded_call<supervise_program>);
+  set("timeProgram", guarded_call<time_program>);
+  set("usage", guarded_call<usage_now>);
+  set("dlopen", guarded_call<dlopen_library>);
+  set("dlsym", guarded_call<dlsym_address>);
+  set("dlopenBase", guarded_call<dlopen_base>);
+  set("mapFloor", guarded_call<map_floor>);
+  set("touchPages", guarded_call<touch_pages>);
+  set("callInt", guarded_call<call_int>);
+  set("setPendingAddon", guarded_call<set_pending_addon>);
+  exports.Set("pageSize", number(env, page_size()));
+  return exports;
+}
+
+}  // namespace
+}  // namespace insitu
+
+extern "C" NAPI_MODULE_EXPORT int32_t node_api_module_get_api_version_v1() {
+  return insitu::pending_init != nullptr ? insitu::pending_version : NAPI_VERSION;
+}
+
+extern "C" NAPI_MODULE_EXPORT napi_value napi_register_module_v1(napi_env env, napi_value exports) {
+  const napi_addon_register_func forward = insitu::pending_init;
+  insitu::pending_init = nullptr;
+  return forward != nullptr ? forward(env, exports) : Napi::RegisterModule(env, exports, insitu::init);
+}

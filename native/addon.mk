@@ -1,0 +1,20 @@
+# The addon: hosted C++ with exceptions. -z nodelete: Node must never unmap code that signal handlers point to.
+ADDON_OBJECTS := $(addprefix $(OBJ)/addon/, elf.o dynamic.o symbols.o segments.o relocate.o scope.o fault.o \
+	debugger.o tls.o tls_arch.o library.o region.o sense.o census.o process.o addon.o)
+ADDON_FLAGS := $(COMMON) -fPIC -ftls-model=initial-exec -D_GNU_SOURCE
+TLS_ARCH := $(if $(filter arm64,$(ARCH)),tls_aarch64.S,tls_x86_64.S)
+
+addon: $(OUT)/insitu.node
+
+$(OUT)/insitu.node: $(ADDON_OBJECTS)
+	@mkdir -p $(@D)
+	$(CXX) -shared -Wl,-z,relro,-z,now,-z,nodelete,-z,separate-code -Wl,--exclude-libs,ALL -o $@.new $^ -ldl
+	@mv $@.new $@
+
+$(OBJ)/addon/addon.o: CPPFLAGS += $(NODE_API) -DNAPI_CPP_EXCEPTIONS
+$(OBJ)/addon/%.o: %.cc
+	@mkdir -p $(@D)
+	$(CXX) $(ADDON_FLAGS) $(CPPFLAGS) -c -o $@ $<
+$(OBJ)/addon/tls_arch.o: $(TLS_ARCH)
+	@mkdir -p $(@D)
+	$(CXX) -c -o $@ $<

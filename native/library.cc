@@ -1,0 +1,396 @@
+#include "library.h"
+
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+
+#include "debugger.h"
+#include "scope.h"
+#include "sys.h"
+#include "tls.h"
+
+extern "C" {
+// libgcc's registry of unwind tables, the one that ld.so's own objects do not need.
+void __register_frame_info(const void* begin, void* object) __attribute__((weak));
+void* __deregister_frame_info(const void* begin) __attribute__((weak));
+int __cxa_thread_atexit_impl(void (*)(void*), void*, void*);
+}
+
+namespace insitu {
+namespace {
+
+int process_argc;
+char** process_argv;
+char** process_environment;
+
+/// glibc hands these to every constructor; what we load gets the same.
+__attribute__((constructor)) void keep_arguments(int argc, char** argv, char** environment) {
+  process_argc = argc;
+  process_argv = argv;
+  process_environment = environment;
+}
+
+std::mutex open_mutex;
+std::vector<Library*> open_libraries;  // linked, in load order
+
+}  // namespace
+
+uint64_t page_size() {
+  static const uint64_t size = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  return size;
+}
+
+uint64_t call_ifunc(uint64_t resolver) {
+#if defined(__aarch64__)
+  struct {
+    unsigned long size, hwcap, hwcap2;
+  } const argument = {sizeof argument, getauxval(AT_HWCAP), getauxval(AT_HWCAP2)};
+  constexpr uint64_t kArgumentFlag = uint64_t{1} << 62;  // _IFUNC_ARG_HWCAP of sys/ifunc.h
+  return reinterpret_cast<uint64_t (*)(uint64_t, const void*)>(resolver)(argument.hwcap | kArgumentFlag,
+                                                                         &argument);
+#else
+  return reinterpret_cast<uint64_t (*)()>(resolver)();
+#endif
+}
+
+namespace {
+
+[[noreturn]] void raise(const Failure& failure) {
+  LoadFailure thrown;
+  static_cast<Failure&>(thrown) = failure;
+  throw thrown;
+}
+
+}  // namespace
+
+struct LinkCallbacks {
+  /// Pins a library whose thread-local objects wait for their threads to end: its code must stay until then.
+  static int thread_atexit(void (*function)(void*), void* argument, void* dso_handle) {
+    {
+      const std::lock_guard lock(open_mutex);
+      for (Library* library : open_libraries) {
+        const uint64_t at = reinterpret_cast<uint64_t>(dso_handle) - library->mapping_.base;
+        if (at < library->mapping_.size) library->pinned_ = true;
+      }
+    }
+    return __cxa_thread_atexit_impl(function, argument, nullptr);
+  }
+
+  static Resolution resolve(void* context, const SymbolName& wanted, bool thread_local_symbol) {
+    const auto own = [](auto* function) {
+      return Resolution{reinterpret_cast<uint64_t>(function), 0, 0, true};
+    };
+    if (wanted.name[0] == '_' && wanted.name[1] == '_') {
+      if (strcmp(wanted.name, "__tls_get_addr") == 0) return own(&insitu_tls_get_addr);
+      if (strcmp(wanted.name, "__cxa_thread_atexit_impl") == 0 ||
+          strcmp(wanted.name, "__cxa_thread_atexit") == 0)
+        return own(&thread_atexit);
+    }
+    return static_cast<Library*>(context)->scope_->find(wanted, thread_local_symbol);
+  }
+
+  static Resolution resolve_unique(void*, const SymbolName& wanted) { return find_in_process(wanted); }
+
+  static bool describe_tls(void* context, uint64_t module, uint64_t offset, uint64_t words[2]) {
+    auto& library = *static_cast<Library*>(context);
+    library.tls_indices_.push_back(std::unique_ptr<uint64_t[]>(new uint64_t[2]{module, offset}));
+    words[0] = reinterpret_cast<uint64_t>(&insitu_tlsdesc);
+    words[1] = reinterpret_cast<uint64_t>(library.tls_indices_.back().get());
+    return true;
+  }
+};
+
+Library::Library(std::string path, Source source) : path_(std::move(path)), source_(source) {
+  Failure failure;
+  if (!read_image(source_, page_size(), image_, failure) || !read_dynamic(source_, image_, dynamic_, failure))
+    raise(failure);
+}
+
+Library::~Library() {
+  if (state_ != State::linked) close();
+}
+
+ImageKind Library::kind() const {
+  if (image_.type == ET_EXEC)
+    return image_.has_interp ? ImageKind::program_dynamic : ImageKind::program_static;
+  // libc.so.6 and ld.so are shared objects with an interpreter or an entry; only DF_1_PIE and DT_SONAME tell.
+  const bool program = dynamic_.is_pie() || (image_.has_interp && dynamic_.soname == kNoString);
+  if (program) return image_.has_interp ? ImageKind::program_dynamic_pie : ImageKind::program_static_pie;
+  if (exports_symbol(source_, image_, dynamic_, "napi_register_module_v1")) return ImageKind::node_addon;
+  return ImageKind::shared_object;
+}
+
+void Library::require_open(const char* what) const {
+  if (state_ != State::closed) return;
+  LoadFailure failure;
+  fail(failure, "ERR_CLOSED", 0) << what << " after close";
+  throw failure;
+}
+
+void Library::map_for_inspection() {
+  Plan plan;
+  plan.lo = image_.lo;
+  plan.hi = image_.hi;
+  plan.page = plan.granule = plan.alignment = page_size();
+  for (uint32_t i = 0; i < image_.segment_count; i++) {
+    const Segment& s = image_.segments[i];
+    if (s.file_size != 0)
+      plan.segments[plan.count++] =
+          PlannedSegment{s.offset, s.file_size, s.vaddr, s.file_size, PROT_READ, Placement::in_place};
+  }
+  map(plan);
+}
+
+void Library::map(const Plan& plan) {
+  Failure failure;
+  if (state_ != State::read) {
+    fail(failure, "ERR_STATE", 0) << "is mapped already; want one map() for each read";
+    raise(failure);
+  }
+  if (!check_plan(plan, failure) || !reserve(plan, false, mapping_, failure)) raise(failure);
+  plan_ = plan;
+  tables_ = tables_of(dynamic_, mapping_);
+  guarded_.begin = mapping_.reservation;
+  guarded_.end = mapping_.reservation + mapping_.reserved;
+  guarded_.path = path_.c_str();
+  guarded_.image = &image_;
+  guarded_.symbols = &tables_;
+  guarded_.bias = mapping_.bias;
+  guarded_.file_start = source_.start;
+  guard(&guarded_);
+  state_ = State::mapped;
+  if (!place_segments(source_, plan_, mapping_, failure)) {
+    close();
+    raise(failure);
+  }
+}
+
+void Library::relocate(const LinkHost& host, Failure& failure) {
+  Relocator relocator(image_, dynamic_, mapping_, host, page_size());
+  const bool done = relocator.apply(failure) && seal_copies(plan_, mapping_, failure) &&
+                    (relocator.has_ifuncs() || protect_relro(image_, page_size(), mapping_, failure)) &&
+                    publish_text(plan_, mapping_, failure);
+  if (!done) raise(failure);
+  if (!relocator.has_ifuncs()) return;
+  // Resolvers are code: they can only run, and RELRO only be closed behind them, once text is executable.
+  if (!relocator.apply_ifuncs(failure) || !protect_relro(image_, page_size(), mapping_, failure))
+    raise(failure);
+}
+
+void Library::check_constructors() const {
+  for (const Range& array : {dynamic_.init_array, dynamic_.fini_array})
+    for (uint64_t i = 0; i < array.size / 8; i++) {
+      uint64_t function;
+      memcpy(&function, mapping_.at(array.vaddr + 8 * i), 8);
+      const Segment* in = image_.stored_at(function - mapping_.bias, 1);
+      if (in != nullptr && (in->flags & PF_X)) continue;
+      Failure failure;
+      fail(failure, "ERR_DYNAMIC", array.vaddr + 8 * i)
+          << (array.vaddr == dynamic_.init_array.vaddr ? "DT_INIT_ARRAY[" : "DT_FINI_ARRAY[") << i
+          << "] leads to " << Hex{function - mapping_.bias} << "; want an address in the library's text";
+      raise(failure);
+    }
+}
+
+/// .eh_frame is found through the pointer in .eh_frame_hdr (LSB Core, "Exception Frame Header"), whose usual
+/// encoding is DW_EH_PE_pcrel | DW_EH_PE_sdata4.
+void Library::register_frames() {
+  constexpr uint8_t kPcRelative4 = 0x1b;
+  if (__register_frame_info == nullptr || image_.eh_frame_hdr.size < 8) return;
+  const uint8_t* header = mapping_.at(image_.eh_frame_hdr.vaddr);
+  if (header[0] != 1 || header[1] != kPcRelative4) return;
+  int32_t distance;
+  memcpy(&distance, header + 4, 4);
+  const uint64_t vaddr = image_.eh_frame_hdr.vaddr + 4 + static_cast<uint64_t>(int64_t{distance});
+  if (vaddr % 4 != 0 || image_.stored_at(vaddr, 8) == nullptr) return;
+  uint32_t length;
+  memcpy(&length, mapping_.at(vaddr), 4);
+  if (length == 0) return;  // an empty table: nothing to register
+  frames_ = mapping_.at(vaddr);
+  __register_frame_info(frames_, frame_object_);
+}
+
+void Library::run_constructors() const {
+  using Constructor = void (*)(int, char**, char**);
+  if (dynamic_.init != 0)
+    reinterpret_cast<Constructor>(mapping_.at(dynamic_.init))(process_argc, process_argv,
+                                                              process_environment);
+  const auto* array = reinterpret_cast<const Constructor*>(mapping_.at(dynamic_.init_array.vaddr));
+  for (uint64_t i = 0; i < dynamic_.init_array.size / 8; i++)
+    array[i](process_argc, process_argv, process_environment);
+}
+
+void Library::run_destructors() const {
+  using Destructor = void (*)();
+  const auto* array = reinterpret_cast<const Destructor*>(mapping_.at(dynamic_.fini_array.vaddr));
+  for (uint64_t i = dynamic_.fini_array.size / 8; i-- > 0;) array[i]();
+  if (dynamic_.fini != 0) reinterpret_cast<Destructor>(mapping_.at(dynamic_.fini))();
+}
+
+namespace {
+
+/// As at the end of a program that used dlopen: what is still open gets its destructors, last loaded first.
+void finish_all_at_exit() {
+  std::vector<Library*> remaining;
+  {
+    const std::lock_guard lock(open_mutex);
+    remaining = open_libraries;
+  }
+  for (size_t i = remaining.size(); i-- > 0;) remaining[i]->finish();
+}
+
+}  // namespace
+
+void Library::link(const std::vector<std::string>& directories) {
+  require_open("link");
+  Failure failure;
+  if (state_ != State::mapped) {
+    fail(failure, "ERR_STATE", 0) << "is not mapped; want map() before link()";
+    raise(failure);
+  }
+  try {
+    scope_ = std::make_unique<Scope>(needed(), directories,
+                                     dynamic_.soname == kNoString ? std::string() : string(dynamic_.soname));
+    const TlsTemplate& tls = image_.tls;
+    if (tls) tls_module_ = tls_add(mapping_.at(tls.vaddr), tls.file_size, tls.mem_size, tls.align);
+    const LinkHost host{this,
+                        LinkCallbacks::resolve,
+                        LinkCallbacks::resolve_unique,
+                        LinkCallbacks::describe_tls,
+                        call_ifunc,
+                        tls_module_};
+    relocate(host, failure);
+    check_constructors();
+    if (guarded_.damaged) {
+      fail(failure, "ERR_CHANGED", 0) << "lost pages while it was loaded; want a file that does not shrink";
+      raise(failure);
+    }
+  } catch (...) {
+    close();
+    throw;
+  }
+  guarded_.lenient = false;
+  register_frames();
+  debugger_map_.l_addr = mapping_.bias;
+  debugger_map_.l_name = const_cast<char*>(path_.c_str());
+  debugger_map_.l_ld = reinterpret_cast<Elf64_Dyn*>(mapping_.at(image_.dynamic.vaddr));
+  debugger_add(&debugger_map_);
+  debugger_knows_ = true;
+  {
+    const std::lock_guard lock(open_mutex);
+    static const int registered = std::atexit(finish_all_at_exit);
+    (void)registered;
+    open_libraries.push_back(this);
+  }
+  state_ = State::linked;
+  try {
+    run_constructors();
+  } catch (...) {
+    finished_ = true;  // a library whose constructors did not end gets no destructors
+    close();
+    throw;
+  }
+}
+
+void Library::finish() {
+  if (state_ != State::linked || finished_) return;
+  finished_ = true;
+  run_destructors();
+}
+
+void Library::unmap() {
+  if (mapping_.reserved == 0) return;
+  unguard(&guarded_);
+  release(mapping_);
+}
+
+void Library::close() {
+  if (state_ == State::closed) return;
+  finish();
+  state_ = State::closed;
+  {
+    const std::lock_guard lock(open_mutex);
+    open_libraries.erase(std::remove(open_libraries.begin(), open_libraries.end(), this),
+                         open_libraries.end());
+  }
+  if (pinned_) return;
+  if (frames_ != nullptr) __deregister_frame_info(frames_);
+  frames_ = nullptr;
+  if (debugger_knows_) debugger_remove(&debugger_map_);
+  if (tls_module_ != 0) tls_remove(tls_module_);
+  unmap();
+}
+
+std::string Library::string(uint32_t offset) const {
+  if (offset >= dynamic_.strtab.size) return {};
+  return reinterpret_cast<const char*>(mapping_.at(dynamic_.strtab.vaddr)) + offset;
+}
+
+std::vector<std::string> Library::needed() const {
+  std::vector<std::string> names;
+  for (uint32_t i = 0; i < dynamic_.needed_count; i++) names.push_back(string(dynamic_.needed[i]));
+  return names;
+}
+
+uint64_t Library::final_address(const Elf64_Sym& symbol) const {
+  if (symbol.st_shndx == SHN_ABS || ELF64_ST_TYPE(symbol.st_info) == STT_TLS) return 0;
+  if (image_.segment_at(symbol.st_value, 1) == nullptr) return 0;
+  const uint64_t address = mapping_.bias + symbol.st_value;
+  if (ELF64_ST_TYPE(symbol.st_info) != STT_GNU_IFUNC) return address;
+  return state_ == State::linked ? call_ifunc(address) : 0;
+}
+
+uint64_t Library::symbol(const char* name) const {
+  require_open("symbol lookup");
+  bool broken = false;
+  const uint32_t index = find_symbol(tables_, SymbolName{name, gnu_hash_of(name), nullptr, false}, &broken);
+  if (broken) {
+    Failure failure;
+    fail(failure, "ERR_HASH", 0) << "hash chain of symbol " << name
+                                 << " leaves its table, has no end or loops";
+    raise(failure);
+  }
+  return index == 0 ? 0 : final_address(tables_.symbols[index]);
+}
+
+std::vector<std::string> Library::symbol_names() const {
+  require_open("symbol list");
+  std::vector<std::string> names;
+  for (uint64_t i = 1; i < tables_.symbol_limit; i++) {
+    const Elf64_Sym& symbol = tables_.symbols[i];
+    const char* name = tables_.name_of(symbol);
+    const unsigned bind = ELF64_ST_BIND(symbol.st_info);
+    if (symbol.st_shndx != SHN_UNDEF && name != nullptr && *name != '\0' && bind != STB_LOCAL)
+      names.push_back(name);
+  }
+  return names;
+}
+
+std::string Library::symbol_at(uint64_t address, uint64_t& distance) const {
+  require_open("symbol lookup");
+  const uint64_t vaddr = address - mapping_.bias;
+  const Elf64_Sym* best = nullptr;
+  for (uint64_t i = 1; i < tables_.symbol_limit; i++) {
+    const Elf64_Sym& s = tables_.symbols[i];
+    if (s.st_shndx == SHN_UNDEF || ELF64_ST_TYPE(s.st_info) != STT_FUNC || s.st_value > vaddr) continue;
+    if (best == nullptr || s.st_value > best->st_value) best = &s;
+  }
+  const char* name = best == nullptr || vaddr >= image_.hi ? nullptr : tables_.name_of(*best);
+  distance = name == nullptr ? 0 : vaddr - best->st_value;
+  return name == nullptr ? std::string() : std::string(name);
+}
+
+RelocationCounts Library::relocations() const {
+  require_open("relocation count");
+  const LinkHost none;
+  RelocationCounts counts;
+  Failure failure;
+  if (!Relocator(image_, dynamic_, mapping_, none, page_size()).count(counts, failure)) raise(failure);
+  return counts;
+}
+
+}  // namespace insitu

@@ -1,0 +1,108 @@
+// One stored shared object on its way from file to running code: read, map, link, close. The native side of
+// the chain in loader/index.ts, which decides what is mapped how.
+#pragma once
+#include <link.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fault.h"
+#include "relocate.h"
+
+namespace insitu {
+
+/// The hosted parts throw what the freestanding ones return.
+struct LoadFailure : Failure {};
+
+/// The kinds of image, told apart by content (loader/format.ts gives them names).
+enum class ImageKind : uint32_t {
+  program_static = 1,
+  program_static_pie = 2,
+  program_dynamic_pie = 3,
+  program_dynamic = 4,
+  shared_object = 5,
+  node_addon = 6,
+};
+
+uint64_t page_size();
+/// Calls an IFUNC resolver as the C library would.
+uint64_t call_ifunc(uint64_t resolver);
+
+class Scope;
+
+class Library {
+ public:
+  /// Reads and checks headers and dynamic section. `fd` stays the caller's and must be open until map() is
+  /// done.
+  Library(std::string path, Source source);
+  ~Library();  // close(), unless it was linked and never closed: then it stays mapped for good, as dlopen has
+               // it
+  Library(const Library&) = delete;
+  Library& operator=(const Library&) = delete;
+
+  ImageKind kind() const;
+  const Image& image() const { return image_; }
+  const Dynamic& dynamic() const { return dynamic_; }
+  const Mapping& mapping() const { return mapping_; }
+  const std::string& path() const { return path_; }
+
+  /// Maps for reading only, so that tables can be looked at; nothing will ever run.
+  void map_for_inspection();
+  void map(const Plan& plan);
+  /// Relocates, makes text executable, runs constructors. `directories` is where needed libraries are looked
+  /// for before the system's own search.
+  void link(const std::vector<std::string>& directories);
+  /// Destructors, then unmap. Idempotent. A library with thread-local destructors still due stays mapped.
+  void close();
+  /// Destructors only: what happens to a library that is still open when the process exits.
+  void finish();
+
+  /// Address of an exported symbol; 0 where there is none. Mapped or linked only. An IFUNC is resolved.
+  uint64_t symbol(const char* name) const;
+  std::vector<std::string> symbol_names() const;
+  /// Nearest function symbol at or below an address of this image; empty when there is none.
+  std::string symbol_at(uint64_t address, uint64_t& distance) const;
+  std::vector<std::string> needed() const;
+  std::string string(uint32_t offset) const;
+  RelocationCounts relocations() const;
+  bool is_linked() const { return state_ == State::linked; }
+  /// Thread-local destructors of it are still due.
+  bool stays_mapped() const { return pinned_; }
+  /// Pages of the file vanished while it was being read.
+  bool is_damaged() const { return guarded_.damaged; }
+  void require_open(const char* what) const;
+
+ private:
+  enum class State { read, mapped, linked, closed };
+  friend struct LinkCallbacks;
+
+  void relocate(const LinkHost& host, Failure& failure);
+  void check_constructors() const;
+  void register_frames();
+  void run_constructors() const;
+  void run_destructors() const;
+  void unmap();
+  uint64_t final_address(const Elf64_Sym& symbol) const;
+
+  std::string path_;
+  Source source_;
+  Image image_;
+  Dynamic dynamic_;
+  Plan plan_;
+  Mapping mapping_;
+  SymbolTables tables_;
+  State state_ = State::read;
+  GuardedRange guarded_;
+  std::unique_ptr<Scope> scope_;
+  std::vector<std::unique_ptr<uint64_t[]>> tls_indices_;
+  uint64_t tls_module_ = 0;
+  const void* frames_ = nullptr;
+  uint64_t frame_object_[8] = {};  // storage for libgcc's struct object
+  link_map debugger_map_ = {};
+  bool debugger_knows_ = false;
+  bool pinned_ = false;  // thread-local destructors are due: never unmapped
+  bool finished_ = false;
+};
+
+}  // namespace insitu

@@ -1,0 +1,230 @@
+#include "process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+
+#include "library.h"
+
+namespace insitu {
+namespace {
+
+[[noreturn]] void refuse(int error, const char* call, const std::string& text) {
+  LoadFailure failure;
+  fail_system(failure, call, -error) << text.c_str();
+  throw failure;
+}
+
+std::vector<char*> pointers_to(const std::vector<std::string>& strings) {
+  std::vector<char*> pointers;
+  for (const std::string& s : strings) pointers.push_back(const_cast<char*>(s.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+uint64_t now_ns() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1000000000u + static_cast<uint64_t>(now.tv_nsec);
+}
+
+/// What Node changed for itself and a program would inherit.
+void restore_defaults() {
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  signal(SIGPIPE, SIG_DFL);
+}
+
+int exec(const Command& command, const std::vector<char*>& arguments, const std::vector<char*>& environment) {
+  execve(command.path.c_str(), arguments.data(), environment.data());
+  return -errno;
+}
+
+// ---- supervision
+// -----------------------------------------------------------------------------------------------
+
+volatile pid_t supervised = 0;
+void pass_on(int signal) {
+  if (supervised > 0) kill(supervised, signal);
+}
+
+/// While the program runs: keyboard signals are the program's business, others are handed on to it.
+class SignalsPassedOn {
+ public:
+  SignalsPassedOn() {
+    struct sigaction action = {};
+    for (size_t i = 0; i < kCount; i++) {
+      action.sa_handler = kSignals[i] == SIGINT || kSignals[i] == SIGQUIT ? SIG_IGN : pass_on;
+      sigaction(kSignals[i], &action, &before_[i]);
+    }
+  }
+  ~SignalsPassedOn() {
+    for (size_t i = 0; i < kCount; i++) sigaction(kSignals[i], &before_[i], nullptr);
+  }
+  /// In the child, between fork and exec.
+  void undo_in_child() const {
+    for (int number : kSignals) signal(number, SIG_DFL);
+  }
+
+ private:
+  static constexpr size_t kCount = 6;
+  static constexpr int kSignals[kCount] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
+  struct sigaction before_[kCount];
+};
+
+uint64_t private_bytes_of(pid_t pid) {
+  char path[64], line[256];
+  snprintf(path, sizeof path, "/proc/%d/smaps_rollup", pid);
+  FILE* file = fopen(path, "re");
+  if (file == nullptr) return 0;
+  uint64_t total = 0;
+  while (fgets(line, sizeof line, file) != nullptr) {
+    unsigned long kib;
+    if (sscanf(line, "Private_Clean: %lu", &kib) == 1 || sscanf(line, "Private_Dirty: %lu", &kib) == 1)
+      total += uint64_t{kib} * 1024;
+  }
+  fclose(file);
+  return total;
+}
+
+void count_parts(pid_t pid, uint64_t wanted_inode, ProcessOutcome& outcome) {
+  char path[64], line[4608];
+  snprintf(path, sizeof path, "/proc/%d/maps", pid);
+  FILE* file = fopen(path, "re");
+  if (file == nullptr) return;
+  while (fgets(line, sizeof line, file) != nullptr) {
+    unsigned long begin, end, offset, inode;
+    unsigned major, minor;
+    char protection[8];
+    if (sscanf(line, "%lx-%lx %7s %lx %x:%x %lu", &begin, &end, protection, &offset, &major, &minor,
+               &inode) != 7 ||
+        inode != wanted_inode)
+      continue;
+    outcome.parts.push_back(
+        MappedPart{begin, end - begin, offset, protection, take_census(pid, begin, end - begin)});
+  }
+  fclose(file);
+  outcome.private_bytes = private_bytes_of(pid);
+  outcome.traced = true;
+}
+
+void redirect_to_null() {
+  const int null = open("/dev/null", O_RDWR);
+  for (int fd = 0; fd < 3; fd++) dup2(null, fd);
+  if (null > 2) close(null);
+}
+
+/// Waits for the end, stopping the program just before it (PTRACE_EVENT_EXIT), while its memory still stands.
+void wait_traced(pid_t pid, uint64_t inode, ProcessOutcome& outcome, rusage& usage) {
+  for (;;) {
+    if (wait4(pid, &outcome.wait_status, __WALL, &usage) < 0) {
+      if (errno == EINTR) continue;
+      refuse(errno, "wait4", "");
+    }
+    if (!WIFSTOPPED(outcome.wait_status)) return;
+    const int event = outcome.wait_status >> 16, signal = WSTOPSIG(outcome.wait_status);
+    if (event == PTRACE_EVENT_EXIT) {
+      count_parts(pid, inode, outcome);
+      ptrace(PTRACE_CONT, pid, nullptr, nullptr);
+    } else if (event == PTRACE_EVENT_STOP &&
+               (signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU)) {
+      ptrace(PTRACE_LISTEN, pid, nullptr, nullptr);  // stays stopped, as its terminal wants it
+    } else {
+      ptrace(PTRACE_CONT, pid, nullptr, event != 0 ? 0L : static_cast<long>(signal));
+    }
+  }
+}
+
+}  // namespace
+
+int replace_process(const Command& command) {
+  const std::vector<char*> arguments = pointers_to(command.arguments),
+                           environment = pointers_to(command.environment);
+  for (int fd = 0; fd < 3; fd++) {
+    const int flags = fcntl(fd, F_GETFL);
+    if (flags >= 0 && (flags & O_NONBLOCK)) fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+    fcntl(fd, F_SETFD, 0);
+  }
+  restore_defaults();
+  return exec(command, arguments, environment);
+}
+
+ProcessOutcome supervise(const Command& command, uint64_t inode, bool quiet) {
+  const std::vector<char*> arguments = pointers_to(command.arguments),
+                           environment = pointers_to(command.environment);
+  int gate[2], answer[2];
+  if (pipe2(gate, O_CLOEXEC) != 0 || pipe2(answer, O_CLOEXEC) != 0) refuse(errno, "pipe2", command.path);
+  const SignalsPassedOn signals;
+  const pid_t pid = fork();
+  if (pid < 0) refuse(errno, "fork", command.path);
+  if (pid == 0) {
+    char go;
+    close(gate[1]);
+    while (read(gate[0], &go, 1) < 0 && errno == EINTR) {
+    }
+    signals.undo_in_child();
+    restore_defaults();
+    if (quiet) redirect_to_null();
+    const int error = exec(command, arguments, environment);
+    const ssize_t told = write(answer[1], &error, sizeof error);
+    (void)told;
+    _exit(126);
+  }
+  supervised = pid;
+  ProcessOutcome outcome;
+  const bool traced = inode != 0 && ptrace(PTRACE_SEIZE, pid, nullptr, PTRACE_O_TRACEEXIT) == 0;
+  const uint64_t begin = now_ns();
+  close(gate[0]);
+  close(gate[1]);  // the child goes on
+  close(answer[1]);
+  rusage usage = {};
+  if (traced) {
+    wait_traced(pid, inode, outcome, usage);
+  } else {
+    while (wait4(pid, &outcome.wait_status, 0, &usage) < 0 && errno == EINTR) {
+    }
+  }
+  outcome.elapsed_ns = now_ns() - begin;
+  supervised = 0;
+  outcome.minor_faults = static_cast<uint64_t>(usage.ru_minflt);
+  outcome.major_faults = static_cast<uint64_t>(usage.ru_majflt);
+  int error = 0;
+  const ssize_t told = read(answer[0], &error, sizeof error);
+  close(answer[0]);
+  if (told == sizeof error && error != 0) refuse(-error, "execve", command.path);
+  return outcome;
+}
+
+ProcessOutcome time_process(const Command& command) {
+  const std::vector<char*> arguments = pointers_to(command.arguments),
+                           environment = pointers_to(command.environment);
+  volatile int error = 0;
+  ProcessOutcome outcome;
+  const uint64_t begin = now_ns();
+  const pid_t pid = vfork();
+  if (pid == 0) {
+    redirect_to_null();
+    error = exec(command, arguments, environment);
+    _exit(126);
+  }
+  if (pid < 0) refuse(errno, "vfork", command.path);
+  rusage usage = {};
+  while (wait4(pid, &outcome.wait_status, 0, &usage) < 0 && errno == EINTR) {
+  }
+  outcome.elapsed_ns = now_ns() - begin;
+  if (error != 0) refuse(-error, "execve", command.path);
+  outcome.minor_faults = static_cast<uint64_t>(usage.ru_minflt);
+  outcome.major_faults = static_cast<uint64_t>(usage.ru_majflt);
+  return outcome;
+}
+
+}  // namespace insitu

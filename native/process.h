@@ -1,0 +1,44 @@
+// Starting programs: by the kernel alone (execve in this very process), supervised for a report, or timed.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "census.h"
+
+namespace insitu {
+
+struct Command {
+  std::string path;
+  std::vector<std::string> arguments;    // argv, [0] included
+  std::vector<std::string> environment;  // "NAME=value"
+};
+
+/// Replaces this process (execve(2)). Signal mask and SIGPIPE, which Node changes, are put back first, and
+/// the standard descriptors made blocking again. Returns -errno when it fails.
+int replace_process(const Command& command);
+
+struct MappedPart {
+  uint64_t address = 0, length = 0, file_offset = 0;
+  std::string protection;  // as in /proc/pid/maps: "r-xs"
+  Census census;
+};
+
+struct ProcessOutcome {
+  int wait_status = 0;  // wait(2)
+  uint64_t elapsed_ns = 0;
+  uint64_t minor_faults = 0, major_faults = 0;
+  std::vector<MappedPart> parts;  // of the file `inode` at the program's end
+  uint64_t private_bytes = 0;     // Private_Clean + Private_Dirty at the end (smaps_rollup)
+  bool traced = false;            // parts and private_bytes could be looked up
+};
+
+/// Starts the program and waits for it; terminal signals reach it through its process group, others sent to
+/// this process are passed on. With `inode` != 0 its pages of that file (device `major`:`minor`) are counted
+/// when it ends. `quiet` gives it /dev/null for the three standard descriptors. Throws LoadFailure.
+ProcessOutcome supervise(const Command& command, uint64_t inode, bool quiet);
+
+/// The same with nothing but a clock around it (vfork, execve, wait4).
+ProcessOutcome time_process(const Command& command);
+
+}  // namespace insitu

@@ -1,0 +1,120 @@
+#include "tls.h"
+
+#include <pthread.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+
+extern "C" void* __tls_get_addr(const insitu::TlsIndex*);
+
+namespace insitu {
+namespace {
+
+constexpr uint64_t kOwn = uint64_t{1} << 63;
+constexpr uint64_t kMaxModules = 4096;
+
+struct Module {
+  const void* image;
+  uint64_t file_size, mem_size, align;
+};
+
+Module modules[kMaxModules];
+std::atomic<uint64_t> module_count{0};
+std::mutex modules_mutex;
+pthread_key_t thread_end;
+std::once_flag thread_end_made;
+
+struct ThreadTable {
+  uint64_t size;
+  void* blocks[];
+};
+
+void free_table(void* pointer) {
+  auto* table = static_cast<ThreadTable*>(pointer);
+  for (uint64_t i = 0; i < table->size; i++) free(table->blocks[i]);
+  free(table);
+}
+
+[[noreturn]] void out_of_memory() {
+  static const char text[] = "insitu: no memory for a thread's TLS block\n";
+  fwrite(text, 1, sizeof text - 1, stderr);
+  abort();
+}
+
+}  // namespace
+
+extern "C" {
+// Read by tls_*.S. Initial-exec, so that reaching it needs no call (one word of the static TLS that glibc
+// keeps in reserve for libraries loaded later).
+__attribute__((tls_model("initial-exec"), visibility("hidden"))) __thread ThreadTable* insitu_tls_table =
+    nullptr;
+}
+
+namespace {
+
+ThreadTable* grow_table(uint64_t index) {
+  std::call_once(thread_end_made, [] { pthread_key_create(&thread_end, free_table); });
+  const uint64_t before = insitu_tls_table == nullptr ? 0 : insitu_tls_table->size;
+  const uint64_t size = (index + 16) & ~uint64_t{15};
+  auto* table =
+      static_cast<ThreadTable*>(realloc(insitu_tls_table, sizeof(ThreadTable) + size * sizeof(void*)));
+  if (table == nullptr) out_of_memory();
+  memset(table->blocks + before, 0, (size - before) * sizeof(void*));
+  table->size = size;
+  insitu_tls_table = table;
+  pthread_setspecific(thread_end, table);
+  return table;
+}
+
+void* make_block(uint64_t index) {
+  const Module& module = modules[index];
+  const uint64_t align = module.align < sizeof(void*) ? sizeof(void*) : module.align;
+  void* block = aligned_alloc(align, (module.mem_size + align - 1) & ~(align - 1));
+  if (block == nullptr) out_of_memory();
+  memcpy(block, module.image, module.file_size);
+  memset(static_cast<char*>(block) + module.file_size, 0, module.mem_size - module.file_size);
+  return block;
+}
+
+}  // namespace
+
+uint64_t tls_add(const void* image, uint64_t file_size, uint64_t mem_size, uint64_t align) {
+  const std::lock_guard lock(modules_mutex);
+  const uint64_t index = module_count.load(std::memory_order_relaxed);
+  if (index == kMaxModules) return 0;
+  modules[index] = Module{image, file_size, mem_size, align};
+  module_count.store(index + 1, std::memory_order_release);
+  return kOwn | index;
+}
+
+void tls_remove(uint64_t module) {
+  const uint64_t index = module & ~kOwn;
+  if (insitu_tls_table == nullptr || index >= insitu_tls_table->size) return;
+  free(insitu_tls_table->blocks[index]);
+  insitu_tls_table->blocks[index] = nullptr;
+}
+
+void* tls_address(const TlsIndex& at) {
+  if (!(at.module & kOwn)) return __tls_get_addr(&at);
+  const uint64_t index = at.module & ~kOwn;
+  ThreadTable* table = insitu_tls_table;
+  if (table == nullptr || index >= table->size) table = grow_table(index);
+  if (table->blocks[index] == nullptr) table->blocks[index] = make_block(index);
+  return static_cast<char*>(table->blocks[index]) + at.offset;
+}
+
+extern "C" {
+
+#if defined(__x86_64__)
+// Old compilers emitted general-dynamic sequences with the stack misaligned (GCC bug 58066).
+__attribute__((force_align_arg_pointer))
+#endif
+void* insitu_tls_get_addr(const TlsIndex* index) {
+  return tls_address(*index);
+}
+}
+
+}  // namespace insitu
