@@ -33,8 +33,8 @@ export class LoadError extends Error {
   readonly path: string;
   readonly offset: number;
   /** As on Node's own system errors, where a system call failed. */
-  readonly errno?: number;
-  readonly syscall?: string;
+  declare readonly errno?: number;
+  declare readonly syscall?: string;
 
   constructor(code: LoadErrorCode | string, path: string, text: string, offset = 0, system?: SystemPart) {
     super(`${path}: ${text}`);

@@ -1,0 +1,123 @@
+// A loaded library as JavaScript uses it: functions called through C prototypes.
+import { createRequire } from 'node:module';
+import { inFile, LoadError } from '../../loader/error.ts';
+import { close, type Loaded, type LoadOptions, loadSync as loadChain } from '../../loader/index.ts';
+import { type ImageHandle, native } from '../../loader/native.ts';
+import type { Report } from '../../loader/report.ts';
+import { instantiateAddon } from './addon.ts';
+
+type Koffi = typeof import('koffi').default;
+export type NativeFunction = ReturnType<ReturnType<Koffi['load']>['func']>;
+
+let koffi: Koffi | undefined;
+const functionTypes = new Map<string, ReturnType<Koffi['proto']>>();
+
+/** koffi costs milliseconds to load: not before a first function is asked for. */
+function foreignFunctions(): Koffi {
+  if (koffi === undefined) {
+    koffi = createRequire(import.meta.url)('koffi') as Koffi;
+    koffi.load(null); // it refuses raw addresses before it has loaded anything
+  }
+  return koffi;
+}
+
+/** A mapped library; `using` closes it. Functions obtained from it must not be called after that. */
+export class Library implements Disposable {
+  readonly path: string;
+  /** Report of the chain: phases in ns, bytes in place and copied, faults, evidence. */
+  readonly report: Report;
+  readonly #loaded: Loaded;
+  #open = true;
+
+  constructor(loaded: Loaded) {
+    this.#loaded = loaded;
+    this.path = loaded.image.path;
+    this.report = loaded.report;
+  }
+
+  /** Lowest mapped address. */
+  get base(): bigint {
+    return this.#loaded.mapping.base;
+  }
+
+  /** Names of the dynamic symbols that it defines. */
+  get exports(): string[] {
+    return native.imageSymbols(this.#handle());
+  }
+
+  /** Address of an exported symbol in this process. @throws LoadError ERR_SYMBOL when it exports no such thing */
+  symbol(name: string): bigint {
+    let address: bigint;
+    try {
+      address = native.imageSymbol(this.#handle(), name);
+    } catch (error) {
+      throw inFile(this.path, error);
+    }
+    if (address === 0n)
+      throw new LoadError('ERR_SYMBOL', this.path, `exports no symbol ${name}; insitu inspect --symbols lists them`);
+    return address;
+  }
+
+  /** The function at or below an address of this library, as a native stack trace wants it. */
+  symbolAt(address: bigint): { name: string; distance: number } | undefined {
+    return native.imageSymbolAt(this.#handle(), address);
+  }
+
+  /**
+   * A function by its C prototype, e.g. `ulong crc32(ulong, const char *, uint)` (koffi's types).
+   * @throws LoadError ERR_PROTOTYPE, ERR_SYMBOL
+   */
+  func(prototype: string): NativeFunction {
+    const types = foreignFunctions();
+    const name = /([A-Za-z_]\w*)\s*\(/.exec(prototype)?.[1];
+    if (name === undefined)
+      throw new LoadError('ERR_PROTOTYPE', this.path, `'${prototype}' is no C prototype; want e.g. 'int f(int)'`);
+    const address = this.symbol(name);
+    try {
+      let type = functionTypes.get(prototype);
+      if (type === undefined) {
+        // A name can be declared once in a process, and two libraries may well export the same one.
+        type = types.proto(prototype.replace(name, `insitu_${functionTypes.size}_${name}`));
+        functionTypes.set(prototype, type);
+      }
+      return types.decode(address, type) as NativeFunction;
+    } catch (error) {
+      const text = `prototype '${prototype}' was not understood: ${(error as Error).message}`;
+      throw new LoadError('ERR_PROTOTYPE', this.path, text);
+    }
+  }
+
+  /** The exports object of a Node-API addon, with an environment of its own. @throws LoadError ERR_FORMAT */
+  addon(): unknown {
+    return instantiateAddon(this.#handle(), this.path);
+  }
+
+  /** Destructors, then unmap. Idempotent. */
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    close(this.#loaded);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #handle(): ImageHandle {
+    if (!this.#open) throw new LoadError('ERR_CLOSED', this.path, 'library is closed; want it open');
+    return this.#loaded.image.handle;
+  }
+}
+
+/** As `load`, at once. */
+export function loadSync(path: string, options?: LoadOptions): Library {
+  return new Library(loadChain(path, options));
+}
+
+/**
+ * Loads a shared object or Node addon where it is stored and gives it as a Library; see loader/index.ts.
+ * @throws LoadError (a rejected promise) naming file, place, found and wanted
+ */
+export async function load(path: string, options?: LoadOptions): Promise<Library> {
+  return loadSync(path, options);
+}
