@@ -7,9 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { compileC, type Kind, temporaryDirectory } from '../build/compile.ts';
 
 const arch = process.arch === 'arm64' ? 'arm64' : 'x64';
-export const runner = fileURLToPath(
-  new URL(`../../prebuilds/linux-${arch}/insitu-exec`, import.meta.url),
-);
+export const runner = fileURLToPath(new URL(`../../prebuilds/linux-${arch}/insitu-exec`, import.meta.url));
 
 export interface RunOptions {
   input?: string;
@@ -100,6 +98,9 @@ export function probe(kind: Kind): string {
 /** A file that holds `program` at `offset`, between other bytes. */
 export function container(program: string, offset: number, name = 'container'): string {
   const path = join(temporaryDirectory(), name);
-  writeFileSync(path, Buffer.concat([Buffer.alloc(offset, 0xee), readFileSync(program), Buffer.alloc(5000, 0xee)]));
+  writeFileSync(
+    path,
+    Buffer.concat([Buffer.alloc(offset, 0xee), readFileSync(program), Buffer.alloc(5000, 0xee)]),
+  );
   return path;
 }

@@ -23,7 +23,10 @@ function eachStart(act: (start: string[], program: string, label: string) => voi
 }
 
 function segments(maps: string, name: string): string[] {
-  return maps.split('\n').filter((line) => line.endsWith(`/${name}`)).map((line) => line.split(' ')[1] ?? '');
+  return maps
+    .split('\n')
+    .filter((line) => line.endsWith(`/${name}`))
+    .map((line) => line.split(' ')[1] ?? '');
 }
 
 const starts = suite('insitu-exec: starts');
@@ -46,7 +49,11 @@ starts('arguments: argv[0] is FILE, or --argv0', () => {
     for (const args of [[], ['a'], ['a', ''], ['--copy', '--', '-x', 'ü']]) {
       const expected = ['args', ...args, ''].join('\n');
       assert.is(insitu([...start, 'args', ...args]).stdout, `${file}\n${expected}`, label);
-      assert.is(insitu(['--argv0', 'a name', ...start, 'args', ...args]).stdout, `a name\n${expected}`, label);
+      assert.is(
+        insitu(['--argv0', 'a name', ...start, 'args', ...args]).stdout,
+        `a name\n${expected}`,
+        label,
+      );
     }
     assert.is(insitu([...start, 'execfn']).stdout, `${file}\n`, label);
   });
@@ -109,7 +116,10 @@ starts('maps: text in place is a shared mapping of the file, copied it is anonym
     const name = basename(program);
     const inPlace = segments(insitu([program, 'show', '/proc/self/maps']).stdout, name);
     assert.ok(inPlace.includes('r-xs'), `${kind}: ${inPlace}`);
-    assert.not.ok(inPlace.some((flags) => flags.includes('w') && flags.includes('s')), `${kind}: ${inPlace}`);
+    assert.not.ok(
+      inPlace.some((flags) => flags.includes('w') && flags.includes('s')),
+      `${kind}: ${inPlace}`,
+    );
     const copied = insitu(['--copy', program, 'show', '/proc/self/maps']).stdout;
     assert.equal(segments(copied, name), [], kind);
     assert.match(copied, /r-xp 00000000 00:00 0/);
@@ -124,7 +134,9 @@ starts('text of 2 MiB and more is congruent to its place in the file', () => {
   const program = compileC(text, { name: 'big', kind: 'pie', flags: ['-D_GNU_SOURCE'] });
   for (const at of [0, offset]) {
     const held = container(program, at, 'big-container');
-    const line = insitu([`${held}@${at}`]).stdout.split('\n').find((l) => l.includes('r-xs') && l.endsWith('big-container'));
+    const line = insitu([`${held}@${at}`])
+      .stdout.split('\n')
+      .find((l) => l.includes('r-xs') && l.endsWith('big-container'));
     const [range = '', , fileOffset = ''] = line?.split(' ') ?? [];
     const address = Number.parseInt(range, 16) % 0x200000;
     assert.is(address, Number.parseInt(fileOffset, 16) % 0x200000, line);
@@ -134,7 +146,10 @@ starts('text of 2 MiB and more is congruent to its place in the file', () => {
 starts('an image aligned to 64 KiB is, wherever it lies in the file', () => {
   const text = `static _Alignas(65536) int far = 3; int main(void) { return (unsigned long)&far % 65536 ? 9 : far; }`;
   for (const kind of kinds) {
-    const held = container(compileC(text, { name: 'aligned', kind, flags: ['-Wl,-z,max-page-size=65536'] }), offset);
+    const held = container(
+      compileC(text, { name: 'aligned', kind, flags: ['-Wl,-z,max-page-size=65536'] }),
+      offset,
+    );
     for (const way of ways) assert.is(insitu([...way, `${held}@${offset}`]).status, 3, kind);
   }
 });
