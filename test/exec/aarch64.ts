@@ -1,0 +1,124 @@
+// The runner for aarch64: cross-compiled, and run under qemu's user-mode emulation in place and copied. Start it with:
+// node --import tsx test/exec/aarch64.ts
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+
+const compiler = 'aarch64-linux-gnu-gcc';
+const emulator = ['qemu-aarch64-static', '-L', '/usr/aarch64-linux-gnu'];
+const runner = fileURLToPath(new URL('../../prebuilds/linux-arm64/insitu-exec', import.meta.url));
+const native = fileURLToPath(new URL('../../native', import.meta.url));
+
+const source = `
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+static char zeroed[100000];
+static int initialized = 7;
+static _Thread_local int per_thread = 9;
+int main(int argc, char **argv) {
+  for (unsigned i = 0; i < sizeof zeroed; i++) if (zeroed[i]) return 1;
+  char *heap = sbrk(1 << 20);
+  if (heap == (void *)-1 || (uintptr_t)__builtin_frame_address(0) % 16) return 2;
+  memset(heap, 1, 1 << 20);
+  printf("%d %s %s %s %d %d %s\\n", argc, argv[0], argv[1], getenv("ONE"), initialized, per_thread,
+         (char *)getauxval(AT_EXECFN));
+  return 37;
+}
+`;
+
+const counts = { passed: 0, failed: 0 };
+
+function finish(skip?: string): never {
+  if (skip !== undefined) console.log(`skipped: ${skip}`);
+  console.log(`${counts.passed} passed, ${counts.failed} failed${skip === undefined ? '' : ', 1 skipped'}`);
+  process.exit(counts.failed > 0 ? 1 : 0);
+}
+
+function succeeds(command: string, args: string[]): boolean {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  return spawnSync(command, args, { env, stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
+}
+
+function provideTools(): void {
+  const present = (tool: string): boolean => spawnSync(tool, ['--version']).status === 0;
+  if (present(compiler) && present('aarch64-linux-gnu-g++') && present('qemu-aarch64-static')) return;
+  if (process.getuid?.() !== 0)
+    finish('g++-aarch64-linux-gnu or qemu-user-static is missing; only root may install');
+  const install = ['install', '-y', '--no-install-recommends', 'g++-aarch64-linux-gnu', 'qemu-user-static'];
+  if (succeeds('apt-get', install)) return;
+  if (!succeeds('apt-get', ['update', '-qq']) || !succeeds('apt-get', install))
+    finish('g++-aarch64-linux-gnu and qemu-user-static could not be installed');
+}
+
+function check(
+  label: string,
+  args: string[],
+  expected: { status: number; stdout?: string; stderr?: RegExp },
+): void {
+  const [command = '', ...first] = [...emulator, runner, ...args];
+  const result = spawnSync(command, first, {
+    encoding: 'utf8',
+    timeout: 20_000,
+    env: { ...process.env, ONE: '1' },
+  });
+  const right =
+    result.status === expected.status &&
+    (expected.stdout === undefined || result.stdout === expected.stdout) &&
+    (expected.stderr === undefined || expected.stderr.test(result.stderr));
+  counts[right ? 'passed' : 'failed']++;
+  if (!right)
+    console.log(
+      `FAILED ${label}: ${JSON.stringify([result.status, result.signal, result.stdout, result.stderr])}`,
+    );
+}
+
+provideTools();
+if (!succeeds('make', ['-s', '-j1', '-C', native, 'ARCH=arm64', 'CXX=aarch64-linux-gnu-g++', 'runner'])) {
+  counts.failed++;
+  finish();
+}
+
+const directory = mkdtempSync(join(tmpdir(), 'insitu-aarch64-'));
+process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
+const code = join(directory, 'program.c');
+writeFileSync(code, source);
+
+const offset = 0x10000; // a multiple of every page size that aarch64 has
+for (const [kind, flags] of Object.entries({
+  static: ['-static'],
+  'static-pie': ['-static-pie'],
+  pie: ['-pie'],
+  'no-pie': ['-no-pie', '-fno-pie'],
+})) {
+  const program = join(directory, kind);
+  const held = join(directory, `${kind}-container`);
+  if (!succeeds(compiler, ['-O1', ...flags, '-o', program, code])) {
+    counts.failed++;
+    continue;
+  }
+  writeFileSync(held, Buffer.concat([Buffer.alloc(offset, 0xee), readFileSync(program)]));
+  for (const way of [[], ['--copy']])
+    for (const [file, path] of [
+      [program, program],
+      [`${held}@0x10000`, held],
+    ] as const) {
+      const label = `${kind} ${way.join('')} ${file}`;
+      check(label, [...way, file, 'x'], { status: 37, stdout: `2 ${path} x 1 7 9 ${path}\n` });
+      check(label, [...way, '--argv0', 'name', file, 'x'], {
+        status: 37,
+        stdout: `2 name x 1 7 9 ${path}\n`,
+      });
+    }
+}
+check('another machine', [process.execPath], { status: 126, stderr: /ELF machine is 62; want 183/ });
+check('not found', [join(directory, 'nowhere')], { status: 127, stderr: /ENOENT/ });
+check('no ELF', [`${code}@0`], { status: 126, stderr: /starts with bytes/ });
+check('version', ['--version'], { status: 0, stdout: '0.1.0\n' });
+finish();
