@@ -1,7 +1,7 @@
 // What is under a mapping: where a file is stored, and what that allows.
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { inFile, LoadError } from './error.ts';
-import { native, slots } from './native.ts';
+import { native, slot, slots } from './native.ts';
 
 /**
  * dax: file on a DAX file system; devdax: device-dax node; ram: file on a RAM file system, which is its own storage;
@@ -9,9 +9,7 @@ import { native, slots } from './native.ts';
  */
 export type Medium = 'dax' | 'devdax' | 'ram' | 'page-cache';
 
-const S_IFMT = 0o170000;
-const S_IFREG = 0o100000;
-const S_IFCHR = 0o020000;
+const media: readonly Medium[] = ['page-cache', 'ram', 'dax', 'devdax']; // enum Medium of native/stored.h
 const STATX_ATTR_DAX = 0x00200000; // statx(2)
 const ST_NOEXEC = 8; // statvfs(3)
 
@@ -34,18 +32,8 @@ const fileSystems: Record<number, string> = {
   40864: 'proc',
   1650812274: 'sysfs',
 };
-const RAM_FILE_SYSTEMS = new Set([16914836, 2240043254, 2508478710]);
-
-const fileTypes: Record<number, string> = {
-  [0o040000]: 'a directory',
-  [0o010000]: 'a FIFO',
-  [0o140000]: 'a socket',
-  [0o060000]: 'a block device',
-  [S_IFCHR]: 'a character device',
-};
-
-/** An open file and what it is stored on. Facts that cost a file read are looked up when they are asked for. */
-export class Backing implements Disposable {
+/** What a file is stored on, as sensed when it was opened. Costlier facts are looked up when they are asked for. */
+export class Backing {
   readonly path: string;
   readonly medium: Medium;
   /** Bytes. */
@@ -64,47 +52,23 @@ export class Backing implements Disposable {
   readonly granule: number;
   readonly mode: number;
   readonly inode: number;
-  /** First eight bytes as two little-endian words; zeros where there are none. */
-  readonly head: readonly [number, number];
-  /** This thread's minor and major faults before the file was opened. */
-  readonly faultsBefore: readonly [number, number];
   readonly #mountId: number;
-  #fd: number;
 
-  /** @param fd and @param slots are what native.open left. */
-  constructor(path: string, fd: number) {
+  /** Takes the facts from the slots, where native.open, sense or loadRecord have just put them. */
+  constructor(path: string) {
     this.path = path;
-    this.#fd = fd;
-    this.mode = slots[0] as number;
-    this.inode = slots[2] as number;
-    this.#mountId = slots[3] as number;
-    const type = slots[10] as number;
-    const character = (this.mode & S_IFMT) === S_IFCHR;
-    const special = `${slots[6]}:${slots[7]}`;
-    this.noexec = ((slots[11] as number) & ST_NOEXEC) !== 0;
-    this.dax = character || ((slots[8] as number) & STATX_ATTR_DAX) !== 0;
-    this.head = [slots[16] as number, slots[17] as number];
-    this.faultsBefore = [slots[14] as number, slots[15] as number];
-    let size = slots[1] as number;
-    let granule = native.pageSize;
-    if (character) {
-      ({ size, granule } = deviceDax(path, special));
-      this.medium = 'devdax';
-    } else {
-      requireRegular(path, this.mode);
-      this.medium = this.dax ? 'dax' : RAM_FILE_SYSTEMS.has(type) ? 'ram' : 'page-cache';
-    }
-    this.size = size;
-    this.granule = granule;
-    this.fileSystem = character ? 'devdax' : (fileSystems[type] ?? `0x${type.toString(16)}`);
+    this.mode = slot(0);
+    this.size = slot(1);
+    this.inode = slot(2);
+    this.#mountId = slot(3);
+    this.medium = media[slot(12)] as Medium;
+    this.granule = slot(13);
+    this.mapSync = slot(14) !== 0;
+    this.dax = this.medium === 'devdax' || (slot(8) & STATX_ATTR_DAX) !== 0;
+    const type = slot(10);
+    this.fileSystem = this.medium === 'devdax' ? 'devdax' : (fileSystems[type] ?? `0x${type.toString(16)}`);
+    this.noexec = (slot(11) & ST_NOEXEC) !== 0;
     this.volatile = this.medium === 'ram';
-    this.mapSync = this.dax && native.mapSyncGranted(fd, granule);
-  }
-
-  /** The descriptor, while open. @throws LoadError ERR_CLOSED */
-  get fd(): number {
-    if (this.#fd < 0) throw new LoadError('ERR_CLOSED', this.path, 'backing is closed; want it open');
-    return this.#fd;
   }
 
   /** Where its file system is mounted; null where /proc/self/mountinfo does not tell. */
@@ -112,15 +76,48 @@ export class Backing implements Disposable {
     return mountOf(this.#mountId)?.mountPoint ?? null;
   }
 
-  /** Whether 2 MiB pages can map this file, and why not. Needs the file open. */
-  hugePages(): { possible: boolean; reason: string } {
+  /** Whether 2 MiB pages can map the file, and why not. */
+  get hugePages(): { possible: boolean; reason: string } {
     if (this.medium === 'devdax') {
       const possible = this.granule >= 2 << 20;
       return { possible, reason: `device-dax maps multiples of ${this.granule} bytes` };
     }
-    if (this.medium === 'dax') return daxHugePages(native.extentOffset(this.fd), this.size);
+    if (this.medium === 'dax') return daxHugePages(firstExtent(this.path), this.size);
     if (this.fileSystem === 'tmpfs') return tmpfsHugePages(mountOf(this.#mountId)?.options ?? '');
     return { possible: false, reason: 'the page cache maps pages of 4 KiB' };
+  }
+
+  /** The shape that inspect and compare print. */
+  toJSON() {
+    const { medium, fileSystem, mountPoint, dax, mapSync, noexec, size } = this;
+    return { medium, fileSystem, mountPoint, dax, mapSync, volatile: this.volatile, noexec, size };
+  }
+}
+
+/** An open file with its backing and its first bytes. */
+export class OpenFile implements Disposable {
+  readonly path: string;
+  readonly backing: Backing;
+  /** First eight bytes as two little-endian words; zeros where there are none. */
+  readonly head: readonly [number, number];
+  #fd: number;
+
+  /** @throws LoadError ENOENT, EACCES … as open(2); ERR_NOT_MAPPABLE for a directory, FIFO, socket, other device. */
+  constructor(path: string) {
+    this.path = path;
+    try {
+      this.#fd = native.open(path, slots);
+    } catch (error) {
+      throw inFile(path, error);
+    }
+    this.backing = new Backing(path);
+    this.head = [slot(16), slot(17)];
+  }
+
+  /** @throws LoadError ERR_CLOSED */
+  get fd(): number {
+    if (this.#fd < 0) throw new LoadError('ERR_CLOSED', this.path, 'file is closed; want it open');
+    return this.#fd;
   }
 
   close(): void {
@@ -131,52 +128,17 @@ export class Backing implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
-
-  /** The shape that inspect and compare print. */
-  toJSON() {
-    const { medium, fileSystem, mountPoint, dax, mapSync, noexec, size } = this;
-    return { medium, fileSystem, mountPoint, dax, mapSync, volatile: this.volatile, noexec, size };
-  }
 }
 
-/**
- * Opens a file for reading and senses what it is stored on.
- * @throws LoadError ENOENT, EACCES … as open(2); ERR_NOT_MAPPABLE for a directory, FIFO, socket or other device.
- */
-export function open(path: string): Backing {
-  let fd: number;
-  try {
-    fd = native.open(path, slots);
-  } catch (error) {
-    throw inFile(path, error);
-  }
-  try {
-    return new Backing(path, fd);
-  } catch (error) {
-    native.close(fd);
-    throw inFile(path, error);
-  }
+/** What a file is stored on. @throws LoadError as OpenFile */
+export function sense(path: string): Backing {
+  using file = new OpenFile(path);
+  return file.backing;
 }
 
-function requireRegular(path: string, mode: number): void {
-  if ((mode & S_IFMT) === S_IFREG) return;
-  const found = fileTypes[mode & S_IFMT] ?? 'no regular file';
-  throw new LoadError('ERR_NOT_MAPPABLE', path, `is ${found}; want a regular file or a device-dax node`);
-}
-
-/** /sys/dev/char/M:m of a device-dax node: size and unit of mapping in bytes. */
-function deviceDax(path: string, special: string): { size: number; granule: number } {
-  const directory = `/sys/dev/char/${special}`;
-  try {
-    if (!readlinkSync(`${directory}/subsystem`).endsWith('/dax')) throw new Error('another subsystem');
-    const size = Number(readFileSync(`${directory}/size`, 'latin1'));
-    const granule = Number(readFileSync(`${directory}/align`, 'latin1'));
-    if (Number.isSafeInteger(size) && granule >= native.pageSize) return { size, granule };
-  } catch {
-    // Told below: whatever is missing there, it is not a device-dax node.
-  }
-  const text = 'is a character device; want a regular file or a device-dax node';
-  throw new LoadError('ERR_NOT_MAPPABLE', path, text);
+function firstExtent(path: string): number | null {
+  using file = new OpenFile(path);
+  return native.extentOffset(file.fd);
 }
 
 export interface Mount {

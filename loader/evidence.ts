@@ -1,12 +1,14 @@
 // Where the pages of a mapping physically are, by frame number. Looked up when asked for: residency is measured, never
 // inferred from how something was mapped.
 import type { Medium } from './backing.ts';
-import type { Mapping } from './map.ts';
-import { type Census, native } from './native.ts';
+import { type Census, type ImageHandle, native, slot, slots } from './native.ts';
+import { planUsed } from './plan.ts';
+
+export type RangeName = 'text' | 'rodata' | 'relro' | 'data' | 'bss';
 
 /** One range of the image. Counts are of pages; only resident pages can be shown to be anywhere. */
 export interface RangeEvidence extends Census {
-  name: 'text' | 'rodata' | 'relro' | 'data' | 'bss';
+  name: RangeName;
   address: bigint;
   bytes: number;
 }
@@ -20,7 +22,7 @@ export interface Evidence {
 }
 
 interface Range {
-  name: RangeEvidence['name'];
+  name: RangeName;
   vaddr: number;
   end: number;
 }
@@ -29,21 +31,22 @@ const down = (value: number, page: number) => value - (value % page);
 const up = (value: number, page: number) => down(value + page - 1, page);
 
 /** Page-aligned ranges by what they are for; RELRO is cut out of the segment that it is a part of. */
-export function rangesOf(mapping: Mapping, page: number): Range[] {
-  const { relro } = mapping.image;
-  const relroEnd = down(relro.vaddr + relro.size, page);
+function rangesOf(handle: ImageHandle, page: number): Range[] {
   const ranges: Range[] = [];
-  const add = (name: Range['name'], vaddr: number, end: number) => {
+  const add = (name: RangeName, vaddr: number, end: number) => {
     if (end > vaddr) ranges.push({ name, vaddr, end });
   };
-  for (const segment of mapping.plan.segments) {
+  const { segments } = planUsed(handle);
+  native.relro(handle, slots);
+  const relro = { start: slot(0), end: down(slot(0) + slot(1), page) };
+  for (const segment of segments) {
     const start = down(segment.vaddr, page);
     const end = up(segment.vaddr + segment.memSize, page);
     if (segment.prot === 'r-x') add('text', start, end);
     else if (segment.prot === 'r--') add('rodata', start, end);
     else if (segment.placement === 'zero') add('bss', start, end);
     else {
-      const split = relro.size > 0 && relro.vaddr >= start && relro.vaddr < end ? Math.min(relroEnd, end) : start;
+      const split = relro.start >= start && relro.start < end ? Math.max(start, Math.min(relro.end, end)) : start;
       add('relro', start, split);
       add('data', split, end);
     }
@@ -51,19 +54,23 @@ export function rangesOf(mapping: Mapping, page: number): Range[] {
   return ranges;
 }
 
-/** Takes the census. The mapping must still be there. */
-export function takeEvidence(mapping: Mapping, medium: Medium, page: number): Evidence {
-  const ranges = rangesOf(mapping, page).map(({ name, vaddr, end }): RangeEvidence => {
-    const address = mapping.bias + BigInt(vaddr);
+/** Takes the census of a loaded image. */
+export function takeEvidence(handle: ImageHandle, bias: bigint, medium: Medium): Evidence {
+  const ranges = rangesOf(handle, native.pageSize).map(({ name, vaddr, end }): RangeEvidence => {
+    const address = bias + BigInt(vaddr);
     return { name, address, bytes: end - vaddr, ...native.census(address, end - vaddr) };
   });
-  const hidden = ranges.some((range) => range.unknown > 0);
-  const readable = ranges.every((range) => range.readable);
-  const source = !readable ? 'none' : hidden ? 'page types, frame numbers are hidden' : 'frame numbers';
-  return { source, ranges, summary: summarise(source, ranges, medium) };
+  return { source: sourceOf(ranges), ranges, summary: summarise(ranges, medium) };
 }
 
-function summarise(source: Evidence['source'], ranges: RangeEvidence[], medium: Medium): string {
+export function sourceOf(ranges: readonly Census[]): Evidence['source'] {
+  if (!ranges.every((range) => range.readable)) return 'none';
+  return ranges.some((range) => range.unknown > 0) ? 'page types, frame numbers are hidden' : 'frame numbers';
+}
+
+/** What the text pages' frames show, and nothing beyond it. */
+export function summarise(ranges: readonly (Census & { name: RangeName })[], medium: Medium): string {
+  const source = sourceOf(ranges);
   if (source === 'none') return 'where the pages are could not be read (/proc/self/pagemap)';
   const text = ranges.filter((range) => range.name === 'text');
   const sum = (key: 'present' | 'nvm' | 'ram' | 'anonymous') => text.reduce((n, range) => n + range[key], 0);
@@ -72,6 +79,6 @@ function summarise(source: Evidence['source'], ranges: RangeEvidence[], medium: 
   if (source !== 'frame numbers')
     return `${own} ${of} are the file's own; frame numbers need CAP_SYS_ADMIN, so their medium is not shown`;
   if (medium === 'dax' || medium === 'devdax') return `${sum('nvm')} ${of} lie in NVM, ${sum('ram')} in System RAM`;
-  const storage = medium === 'ram' ? 'the RAM file system itself, which is volatile' : 'the page cache';
-  return `${own} ${of} are frames of ${storage}; ${sum('nvm')} lie in NVM`;
+  const storage = medium === 'ram' ? 'the RAM file system itself (volatile)' : 'the page cache';
+  return `${own} ${of} are frames of ${storage}, ${sum('anonymous')} are copies; ${sum('nvm')} lie in NVM`;
 }

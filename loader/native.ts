@@ -43,12 +43,22 @@ export interface ProcessOutcome {
 
 interface Addon {
   readonly pageSize: number;
+  load(path: string, flags: number): ImageHandle;
+  loadRecord(image: ImageHandle, slots: Float64Array): void;
   open(path: string, slots: Float64Array): number;
   close(fd: number): void;
   sense(fd: number, slots: Float64Array): void;
   readImage(path: string, fd: number, start: number, size: number, slots: Float64Array): ImageHandle;
-  mapImage(image: ImageHandle, slots: Float64Array): void;
-  linkImage(image: ImageHandle, slots: Float64Array, directories?: string[]): void;
+  planOf(
+    image: ImageHandle,
+    start: number,
+    granule: number,
+    privateMappings: boolean,
+    copy: boolean,
+    slots: Float64Array,
+  ): void;
+  planUsed(image: ImageHandle, slots: Float64Array): void;
+  relro(image: ImageHandle, slots: Float64Array): void;
   mapForInspection(image: ImageHandle): void;
   closeImage(image: ImageHandle): void;
   imageSymbol(image: ImageHandle, name: string): bigint;
@@ -56,7 +66,6 @@ interface Addon {
   imageSymbolAt(image: ImageHandle, address: bigint): { name: string; distance: number } | undefined;
   imageDetails(image: ImageHandle): ImageDetails;
   setPendingAddon(image: ImageHandle): boolean;
-  mapSyncGranted(fd: number, length: number): boolean;
   extentOffset(fd: number): number | null;
   fileCapabilities(fd: number): boolean;
   census(address: bigint, length: number): Census;
@@ -115,10 +124,9 @@ function loadAddon(): Addon {
 export const native: Addon = loadAddon();
 
 /**
- * The numbers of one native call, in and out: this thread's own, good until the next call. Layout (native/addon.cc):
- * open, sense: 0 mode, 1 size, 2 inode, 3 mount id, 4 and 5 device, 6 and 7 special device, 8 and 9 statx attributes
- * and their mask, 10 file-system type, 11 mount flags, 12 mtime; open also: 14 and 15 minor and major faults so far,
- * 16 and 17 first two words. readImage: 0…14 header, from 32 on 8 a segment. mapImage: 0…5 plan, from 32 on 6 a
- * segment; answers base, bias, bytes in place, bytes copied. linkImage, usage: 0 and 1 faults so far.
+ * The numbers of one native call, in and out: this thread's own, good until the next call. native/addon.cc says at
+ * each function which slot holds what; the TypeScript beside each call reads them out at once.
  */
-export const slots = new Float64Array(32 + 6 * 128);
+export const slots = new Float64Array(32 + 8 * 64);
+
+export const slot = (index: number): number => slots[index] as number;

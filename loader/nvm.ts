@@ -39,7 +39,7 @@ export class Region implements Disposable {
     }
     try {
       native.sense(this.#fd, slots);
-      this.backing = new Backing(path, this.#fd);
+      this.backing = new Backing(path);
     } catch (error) {
       native.close(this.#fd);
       throw inFile(path, error);

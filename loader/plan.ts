@@ -1,5 +1,7 @@
-// What is to be mapped how. Pure: numbers in, numbers out, so that every rule is a row of a table in the tests.
-import type { Image, Segment } from './image.ts';
+// What is to be mapped how. The rules themselves are native/plan.cc, one set for libraries and for insitu-exec, which
+// has no JavaScript; this is their meaning in TypeScript.
+import type { Image } from './image.ts';
+import { type ImageHandle, native, slot, slots } from './native.ts';
 
 /**
  * in-place: the stored page itself; cow: the stored page until the first write; zero: anonymous zero fill (.bss);
@@ -26,104 +28,63 @@ export interface Plan {
   readonly segments: readonly PlanSegment[];
   readonly lo: number;
   readonly hi: number;
-  /** bias = congruence (mod alignment). */
+  /** bias = congruence (mod alignment), in bytes. */
   readonly alignment: number;
   readonly congruence: number;
-  /** Unit of the backing's mappings in bytes. */
+  /** Unit of the file's mappings in bytes. */
   readonly granule: number;
 }
 
-/** What of the backing matters. */
-export interface PlanBacking {
+/** What of the storage matters to a plan. */
+export interface StorageRules {
   readonly medium: string;
   readonly granule: number;
 }
 
-const HUGE = 2 << 20;
-const PF_X = 1;
-const PF_W = 2;
-const MAX_ALIGNMENT = 1 << 30;
-
-const down = (value: number, unit: number) => value - (value % unit);
-const up = (value: number, unit: number) => down(value + unit - 1, unit);
-
-function protection(flags: number): Protection {
-  return flags & PF_W ? 'rw-' : flags & PF_X ? 'r-x' : 'r--';
-}
-
-/** Why a segment of this file can't be mapped where it lies; empty when it can. */
-function obstacle(segment: Segment, image: Image, backing: PlanBacking, page: number): string {
-  const { flags, vaddr, fileOffset, fileSize, memSize } = segment;
-  const unit = backing.granule;
-  if (flags & PF_W && backing.medium === 'devdax') return 'device-dax has no private mappings';
-  if (!(flags & PF_W) && memSize > fileSize)
-    return 'read-only and longer than its file bytes: the rest must be zero';
-  if (unit === page) return '';
-  if ((vaddr - fileOffset) % unit !== 0) return `address and file offset differ modulo ${unit} bytes`;
-  const alone = image.segments.every(
-    (other) =>
-      other === segment ||
-      other.vaddr >= up(vaddr + memSize, unit) ||
-      up(other.vaddr + other.memSize, page) <= down(vaddr, unit),
-  );
-  return alone ? '' : `shares a unit of mapping of ${unit} bytes with another segment`;
-}
-
-function segmentsOf(segment: Segment, reasonToCopy: string, page: number): PlanSegment[] {
-  const { index, flags, fileOffset, fileSize, vaddr, memSize } = segment;
-  const prot = protection(flags);
-  const common = { index, type: 'PT_LOAD' as const, prot };
-  if (fileSize === 0)
-    return [{ ...common, fileOffset, fileSize, vaddr, memSize, placement: 'zero', reason: 'zero fill' }];
-  if (reasonToCopy !== '')
-    return [{ ...common, fileOffset, fileSize, vaddr, memSize, placement: 'copied', reason: reasonToCopy }];
-  if (prot !== 'rw-')
-    return [{ ...common, fileOffset, fileSize, vaddr, memSize, placement: 'in-place', reason: 'read-only' }];
-  const stored = Math.min(memSize, up(vaddr + fileSize, page) - vaddr);
-  const data: PlanSegment = {
-    ...common,
-    fileOffset,
-    fileSize,
-    vaddr,
-    memSize: stored,
-    placement: 'cow',
-    reason: 'writable: a page is copied by the first write to it',
-  };
-  if (stored === memSize) return [data];
-  const rest = { ...common, fileOffset: fileOffset + stored, fileSize: 0, vaddr: vaddr + stored };
-  return [data, { ...rest, memSize: memSize - stored, placement: 'zero', reason: 'zero fill' }];
-}
-
-/** Text of 2 MiB and more is put where huge pages could map it: congruent to its file offset modulo 2 MiB. */
-function alignmentOf(image: Image, start: number, backing: PlanBacking, page: number) {
-  const text = image.segments.find((s) => s.flags & PF_X && s.fileSize >= HUGE);
-  let alignment = Math.max(page, backing.granule, Math.min(image.maxAlign, MAX_ALIGNMENT));
-  if (!text) return { alignment, congruence: 0 };
-  const difference = start + text.fileOffset - text.vaddr;
-  const wanted = ((difference % HUGE) + HUGE) % HUGE;
-  if (alignment > page && wanted % Math.min(alignment, HUGE) !== 0) return { alignment, congruence: 0 };
-  alignment = Math.max(alignment, HUGE);
-  return { alignment, congruence: wanted };
-}
+const protections: Record<number, Protection> = { 1: 'r--', 3: 'rw-', 5: 'r-x' };
+const placements: readonly Placement[] = ['in-place', 'cow', 'zero', 'copied'];
+const reasons = [
+  '',
+  'read-only: the stored page itself',
+  'writable: a page is copied by the first write to it',
+  'zero fill',
+  'a copy-load was asked for',
+  'read-only and longer than its file bytes: the rest must be zero',
+  'device-dax has no private mappings',
+  'address and file offset differ modulo the unit of mapping',
+  'another segment lies in the same unit of mapping',
+] as const;
 
 /**
- * Plans the in-place mapping of an image, or with `place` = 'copy' its twin, the copy-load.
+ * Plans the in-place mapping of an image, or with `place` = 'copy' its twin, the copy-load. Pure.
  * @param start where the image starts in its file, in bytes
- * @param page page size in bytes
  */
-export function plan(
-  image: Image,
-  backing: PlanBacking,
-  place: 'in-place' | 'copy',
-  page: number,
-  start = 0,
-): Plan {
+export function plan(image: Image, storage: StorageRules, place: 'in-place' | 'copy' = 'in-place', start = 0): Plan {
+  native.planOf(image.handle, start, storage.granule, storage.medium !== 'devdax', place === 'copy', slots);
+  return planInSlots();
+}
+
+/** The plan that a loaded image was mapped by. */
+export function planUsed(handle: ImageHandle): Plan {
+  native.planUsed(handle, slots);
+  return planInSlots();
+}
+
+function planInSlots(): Plan {
   const segments: PlanSegment[] = [];
-  for (const segment of image.segments) {
-    const reason = place === 'copy' ? 'copy-load was asked for' : obstacle(segment, image, backing, page);
-    segments.push(...segmentsOf(segment, reason, page));
+  for (let i = 0; i < slot(0); i++) {
+    const k = 32 + 8 * i;
+    segments.push({
+      index: slot(k),
+      type: 'PT_LOAD',
+      fileOffset: slot(k + 1),
+      fileSize: slot(k + 2),
+      vaddr: slot(k + 3),
+      memSize: slot(k + 4),
+      prot: protections[slot(k + 5)] as Protection,
+      placement: placements[slot(k + 6)] as Placement,
+      reason: reasons[slot(k + 7)] as string,
+    });
   }
-  const granule = place === 'copy' ? page : backing.granule;
-  const aligned = alignmentOf(image, start, place === 'copy' ? { ...backing, granule } : backing, page);
-  return { segments, lo: image.lo, hi: image.hi, granule, ...aligned };
+  return { segments, lo: slot(1), hi: slot(2), alignment: slot(3), congruence: slot(4), granule: slot(5) };
 }

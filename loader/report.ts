@@ -1,9 +1,8 @@
 // What a load did: intended (placement) and measured (phases, bytes, faults, evidence), kept apart.
-import type { Backing } from './backing.ts';
+import { Backing } from './backing.ts';
 import { type Evidence, takeEvidence } from './evidence.ts';
-import type { Mapping } from './map.ts';
-import { native } from './native.ts';
-import type { PlanSegment } from './plan.ts';
+import { type ImageHandle, native, slot, slots } from './native.ts';
+import { type PlanSegment, planUsed } from './plan.ts';
 
 export interface Phase {
   readonly name: string;
@@ -15,59 +14,52 @@ export interface Faults {
   readonly major: number;
 }
 
-/** Times steps one after the other: each call of `phase` ends a step. */
-export class Stopwatch {
-  readonly phases: Phase[] = [];
-  #last = process.hrtime.bigint();
-
-  phase(name: string): void {
-    const now = process.hrtime.bigint();
-    this.phases.push({ name, ns: Number(now - this.#last) });
-    this.#last = now;
-  }
-}
-
+/**
+ * Report of the chain for one loaded library. It keeps the numbers of the load and looks everything else up when it is
+ * asked for, so that a load that nobody asks about pays nothing for it.
+ */
 export class Report {
+  readonly file: string;
   readonly place: 'in-place' | 'copy';
+  readonly backing: Backing;
+  /** Steps of the chain in their order. */
   readonly phases: readonly Phase[];
-  /** Bytes of file pages mapped as stored and not private: what was executed or read where it lies. */
-  readonly bytesInPlace: number;
-  /** Bytes read into anonymous memory. */
-  readonly bytesCopied: number;
   /** Page faults of the load, of this thread. */
   readonly faults: Faults;
-  readonly backing: Backing;
-  readonly #mapping: Mapping;
+  /** Bytes read into anonymous memory. */
+  readonly bytesCopied: number;
+  readonly base: bigint;
+  readonly bias: bigint;
+  readonly #handle: ImageHandle;
 
-  constructor(
-    place: 'in-place' | 'copy',
-    phases: readonly Phase[],
-    faults: Faults,
-    backing: Backing,
-    mapping: Mapping,
-  ) {
+  constructor(file: string, place: 'in-place' | 'copy', handle: ImageHandle) {
+    native.loadRecord(handle, slots);
+    this.file = file;
     this.place = place;
-    this.phases = phases;
-    this.faults = faults;
-    this.backing = backing;
-    this.#mapping = mapping;
-    this.bytesCopied = mapping.bytesCopied;
-    const pages = (s: PlanSegment) => pagesOf(s, native.pageSize) * native.pageSize;
-    this.bytesInPlace = this.segments.reduce((n, s) => (s.placement === 'in-place' ? n + pages(s) : n), 0);
-  }
-
-  get file(): string {
-    return this.backing.path;
+    this.backing = new Backing(file);
+    this.phases = phaseNames(place)
+      .map((name, i) => ({ name, ns: slot(16 + i) }))
+      .filter(({ name, ns }) => name !== 'prefault' || ns > PREFAULT_SKIPPED_NS);
+    this.faults = { minor: slot(24), major: slot(25) };
+    this.base = BigInt(slot(26));
+    this.bias = BigInt(slot(27));
+    this.bytesCopied = slot(29);
+    this.#handle = handle;
   }
 
   /** Placement as planned, segment by segment, with the reason. */
   get segments(): readonly PlanSegment[] {
-    return this.#mapping.plan.segments;
+    return planUsed(this.#handle).segments;
+  }
+
+  /** Bytes of segments that are mapped as they are stored and never written: text and read-only data. */
+  get bytesInPlace(): number {
+    return this.segments.reduce((n, s) => (s.placement === 'in-place' ? n + s.fileSize : n), 0);
   }
 
   /** Where the pages are now, by frame: a new look each time. The library must still be open. */
   get evidence(): Evidence {
-    return takeEvidence(this.#mapping, this.backing.medium, native.pageSize);
+    return takeEvidence(this.#handle, this.bias, this.backing.medium);
   }
 
   /** Nanoseconds of all phases. */
@@ -81,7 +73,13 @@ export class Report {
   }
 }
 
-function pagesOf(segment: PlanSegment, page: number): number {
-  const first = Math.floor(segment.vaddr / page);
-  return Math.ceil((segment.vaddr + segment.memSize) / page) - first;
-}
+const PREFAULT_SKIPPED_NS = 1000; // an empty step takes the time of reading a clock
+
+const phaseNames = (place: 'in-place' | 'copy') => [
+  'open',
+  'read',
+  'plan',
+  place === 'copy' ? 'copy' : 'map',
+  'prefault',
+  'link',
+];

@@ -1,20 +1,20 @@
 // The one file that knows Node-API: arguments in, results and errors out, nothing decided here.
 //
-// Hot calls (open, read, map, link) exchange numbers through one Float64Array that the calling thread owns
-// (loader/native.ts names its slots): no objects are built on the load path. Addresses lie below 2^47 and fit
-// a double.
+// Numbers go through one Float64Array that the calling thread owns (loader/native.ts names its slots), so
+// that no objects are built on the load path. Addresses lie below 2^47 and fit a double.
 #include <dlfcn.h>
 #include <napi.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstring>
+#include <mutex>
+#include <unordered_set>
 
 #include "census.h"
-#include "library.h"
+#include "load.h"
 #include "process.h"
 #include "region.h"
-#include "sense.h"
 #include "sys.h"
 
 namespace insitu {
@@ -22,7 +22,8 @@ namespace {
 
 using Info = Napi::CallbackInfo;
 
-constexpr napi_type_tag kLibraryTag = {0x696e736974750001, 0x9d1c2e7fb4a06c53};
+/// Length of the Float64Array: a head of 32, then 8 for each planned segment.
+constexpr size_t kSlots = 32 + 8 * 2 * kMaxSegments;
 
 /// `message` for people; `code`, `errno`, `syscall`, `offset` for loader/error.ts.
 Napi::Error to_error(Napi::Env env, const Failure& failure) {
@@ -114,38 +115,53 @@ Napi::Array strings(Napi::Env env, const std::vector<std::string>& list) {
   return array;
 }
 
-// ---- handles: tagged, so that a foreign object is a TypeError, and owned by their JavaScript object
-// ------------------
+// ---- handles
+// ---------------------------------------------------------------------------------------------------------
 
-Napi::Value wrap_library(Napi::Env env, std::unique_ptr<Library> library) {
-  Napi::Object object = Napi::Object::New(env);
-  Library* raw = library.get();
-  const auto finalize = [](napi_env, void* data, void*) {
-    auto* owned = static_cast<Library*>(data);
-    // A linked library stays: functions of it may be in use that no JavaScript object tells of, as with
-    // dlopen.
-    if (!owned->is_linked() && !owned->stays_mapped()) delete owned;
-  };
-  if (napi_wrap(env, object, raw, finalize, nullptr, nullptr) != napi_ok ||
-      napi_type_tag_object(env, object, &kLibraryTag) != napi_ok)
-    throw Napi::Error::New(env);
-  library.release();
-  return object;
+/// What an image handle holds. Tagged by membership: an external of anyone else's is not in the set, at a
+/// tenth of what napi_type_tag_object costs on the load path.
+struct Held {
+  std::unique_ptr<Library> library;
+  LoadRecord record;
+};
+
+std::mutex held_mutex;
+std::unordered_set<const void*> all_held;
+
+void forget(Napi::Env, Held* held) {
+  {
+    const std::lock_guard lock(held_mutex);
+    all_held.erase(held);
+  }
+  // A linked library stays: functions of it may be in use that no JavaScript object tells of, as with dlopen.
+  if (held->library->is_linked() || held->library->stays_mapped()) (void)held->library.release();
+  delete held;
 }
 
-Library& library_at(const Info& info, size_t index) {
-  bool tagged = false;
-  void* data = nullptr;
-  if (!info[index].IsObject() ||
-      napi_check_object_type_tag(info.Env(), info[index], &kLibraryTag, &tagged) != napi_ok || !tagged ||
-      napi_unwrap(info.Env(), info[index], &data) != napi_ok)
-    refuse_argument(info.Env(), "argument is not an image handle of insitu");
-  return *static_cast<Library*>(data);
+Napi::Value hold(Napi::Env env, std::unique_ptr<Held> held) {
+  Held* raw = held.release();
+  {
+    const std::lock_guard lock(held_mutex);
+    all_held.insert(raw);
+  }
+  return Napi::External<Held>::New(env, raw, forget);
 }
+
+Held& held_at(const Info& info, size_t index) {
+  if (info[index].IsExternal()) {
+    Held* held = info[index].As<Napi::External<Held>>().Data();
+    const std::lock_guard lock(held_mutex);
+    if (all_held.count(held) != 0) return *held;
+  }
+  refuse_argument(info.Env(), "argument is not an image handle of insitu");
+}
+
+Library& library_at(const Info& info, size_t index) { return *held_at(info, index).library; }
 
 // ---- open, read, map, link
 // ---------------------------------------------------------------------------------------
 
+/// Slots 0 to 14.
 void put_facts(const StorageFacts& facts, double* out) {
   const uint64_t values[] = {facts.mode,
                              facts.size,
@@ -158,9 +174,11 @@ void put_facts(const StorageFacts& facts, double* out) {
                              facts.attributes,
                              facts.attributes_mask,
                              facts.file_system_type,
-                             facts.mount_flags};
+                             facts.mount_flags,
+                             static_cast<uint64_t>(facts.medium),
+                             facts.granule,
+                             facts.map_sync};
   for (size_t i = 0; i < std::size(values); i++) out[i] = static_cast<double>(values[i]);
-  out[12] = facts.modified_seconds;
 }
 
 void put_usage(double* out) {
@@ -170,23 +188,41 @@ void put_usage(double* out) {
   out[1] = static_cast<double>(usage.ru_majflt);
 }
 
-/// (path, slots) -> fd; slots 0… = facts, 14 and 15 = this thread's faults so far, 16 and 17 = the first two
-/// words.
+/// (path, flags) -> handle. flags: 1 copy, 2 require in place, 4 prefault.
+Napi::Value load_library(const Info& info) {
+  const int flags = int_at(info, 1);
+  auto held = std::make_unique<Held>();
+  held->library = load(string_at(info, 0).c_str(),
+                       LoadOptions{(flags & 1) != 0, (flags & 2) != 0, (flags & 4) != 0}, held->record);
+  return hold(info.Env(), std::move(held));
+}
+
+/// (handle, slots): 0… = facts, 16… = ns of each phase, 24 and 25 = faults, 26 to 29 = base, bias, bytes of
+/// file mapped, bytes copied.
+Napi::Value load_record(const Info& info) {
+  const Held& held = held_at(info, 0);
+  double* out = slots_at(info, 1, kSlots);
+  const LoadRecord& record = held.record;
+  put_facts(record.facts, out);
+  for (size_t i = 0; i < std::size(record.phase_ns); i++)
+    out[16 + i] = static_cast<double>(record.phase_ns[i]);
+  const Mapping& mapping = held.library->mapping();
+  const uint64_t values[] = {record.minor_faults, record.major_faults,    mapping.base,
+                             mapping.bias,        mapping.bytes_in_place, mapping.bytes_copied};
+  for (size_t i = 0; i < std::size(values); i++) out[24 + i] = static_cast<double>(values[i]);
+  return info.Env().Undefined();
+}
+
+/// (path, slots) -> fd; slots 0… = facts, 16 and 17 = the first two words (0 where nothing can be read).
 Napi::Value open_file(const Info& info) {
-  double* out = slots_at(info, 1, 18);
-  put_usage(out + 14);
-  const int fd = open_for_reading(string_at(info, 0).c_str());
-  try {
-    put_facts(sense(fd), out);
-  } catch (...) {
-    close(fd);
-    throw;
-  }
+  double* out = slots_at(info, 1, kSlots);
+  StoredFile file(string_at(info, 0).c_str());
+  put_facts(file.facts(), out);
   uint32_t words[2] = {};
-  sys::pread(fd, words, sizeof words, 0);  // what can't be read (a directory, device-dax) is told by its mode
+  sys::pread(file.fd(), words, sizeof words, 0);
   out[16] = words[0];
   out[17] = words[1];
-  return Napi::Number::New(info.Env(), fd);
+  return Napi::Number::New(info.Env(), file.release());
 }
 
 Napi::Value close_file(const Info& info) {
@@ -194,9 +230,16 @@ Napi::Value close_file(const Info& info) {
   return info.Env().Undefined();
 }
 
-void put_image(const Library& library, double* out) {
-  const Image& image = library.image();
-  const uint64_t head[] = {static_cast<uint64_t>(library.kind()),
+/// (path, fd, start, size, slots) -> handle; slots as in loader/image.ts: header from 0, segments from 32, 8
+/// each.
+Napi::Value read_image_file(const Info& info) {
+  double* out = slots_at(info, 4, kSlots);
+  const Source source{int_at(info, 1), unsigned_at(info, 2), unsigned_at(info, 3), nullptr};
+  auto held = std::make_unique<Held>();
+  held->library = std::make_unique<Library>(string_at(info, 0), source);
+  const Library* library = held->library.get();
+  const Image& image = library->image();
+  const uint64_t head[] = {static_cast<uint64_t>(library->kind()),
                            image.machine,
                            image.lo,
                            image.hi,
@@ -207,71 +250,57 @@ void put_image(const Library& library, double* out) {
                            image.tls.mem_size,
                            image.entry < kAddressLimit ? image.entry : kAddressLimit,
                            image.executable_stack,
-                           library.dynamic().text_relocations,
+                           library->dynamic().text_relocations,
                            image.dynamic.size,
-                           image.segment_count,
-                           library.dynamic().runpath != kNoString || library.dynamic().rpath != kNoString};
+                           image.segment_count};
   for (size_t i = 0; i < std::size(head); i++) out[i] = static_cast<double>(head[i]);
   for (uint32_t i = 0; i < image.segment_count; i++) {
     const Segment& s = image.segments[i];
     const uint64_t values[] = {s.index, s.flags, s.offset, s.file_size, s.vaddr, s.mem_size, s.align};
     for (size_t k = 0; k < std::size(values); k++) out[32 + 8 * i + k] = static_cast<double>(values[k]);
   }
+  return hold(info.Env(), std::move(held));
 }
 
-/// (path, fd, start, size, slots) -> handle; slots as put_image lays them out.
-Napi::Value read_image_file(const Info& info) {
-  double* out = slots_at(info, 4, 32 + 8 * kMaxSegments);
-  const Source source{int_at(info, 1), unsigned_at(info, 2), unsigned_at(info, 3), nullptr};
-  auto library = std::make_unique<Library>(string_at(info, 0), source);
-  put_image(*library, out);
-  return wrap_library(info.Env(), std::move(library));
-}
-
-/// (handle, slots): the Plan in; base, bias, bytes in place and copied out (slots 0 to 3).
-Napi::Value map_image(const Info& info) {
-  Library& library = library_at(info, 0);
-  library.require_open("map");
-  double* slots = slots_at(info, 1, 32 + 6 * 2 * kMaxSegments);
-  const auto value = [&](size_t i) {
-    const double v = slots[i];
-    if (!(v >= 0 && v <= 9007199254740991.0))
-      refuse_argument(info.Env(), "plan holds a number that is no safe integer");
-    return static_cast<uint64_t>(v);
-  };
-  Plan plan;
-  plan.count = static_cast<uint32_t>(value(0));
-  if (value(0) > 2 * kMaxSegments) refuse_argument(info.Env(), "plan has too many segments");
-  plan.lo = value(1);
-  plan.hi = value(2);
-  plan.alignment = value(3);
-  plan.congruence = value(4);
-  plan.page = page_size();
-  plan.granule = value(5);
+void put_plan(const Plan& plan, double* out) {
+  const uint64_t head[] = {plan.count, plan.lo, plan.hi, plan.alignment, plan.congruence, plan.granule};
+  for (size_t i = 0; i < std::size(head); i++) out[i] = static_cast<double>(head[i]);
   for (uint32_t i = 0; i < plan.count; i++) {
-    const size_t at = 32 + 6 * i;
-    if (value(at + 4) > 7 || value(at + 5) > 3)
-      refuse_argument(info.Env(), "plan holds an unknown protection");
-    plan.segments[i] = PlannedSegment{value(at),
-                                      value(at + 1),
-                                      value(at + 2),
-                                      value(at + 3),
-                                      static_cast<uint32_t>(value(at + 4)),
-                                      static_cast<Placement>(value(at + 5))};
+    const PlannedSegment& s = plan.segments[i];
+    const uint64_t values[] = {s.index,
+                               s.file_offset,
+                               s.file_size,
+                               s.vaddr,
+                               s.mem_size,
+                               s.prot,
+                               static_cast<uint64_t>(s.placement),
+                               static_cast<uint64_t>(s.reason)};
+    for (size_t k = 0; k < std::size(values); k++) out[32 + 8 * i + k] = static_cast<double>(values[k]);
   }
-  library.map(plan);
-  const Mapping& mapping = library.mapping();
-  const uint64_t results[] = {mapping.base, mapping.bias, mapping.bytes_in_place, mapping.bytes_copied};
-  for (size_t i = 0; i < std::size(results); i++) slots[i] = static_cast<double>(results[i]);
+}
+
+/// (handle, start, granule, private mappings, copy, slots): what plan_image makes of it, laid out by
+/// put_plan.
+Napi::Value plan_of(const Info& info) {
+  double* out = slots_at(info, 5, kSlots);
+  const StorageRules rules{unsigned_at(info, 1), unsigned_at(info, 2), info[3].ToBoolean()};
+  Plan plan;
+  plan_image(library_at(info, 0).image(), rules, info[4].ToBoolean(), page_size(), plan);
+  put_plan(plan, out);
   return info.Env().Undefined();
 }
 
-/// (handle, slots, directories?): slots 0 and 1 = this thread's faults so far.
-Napi::Value link_image(const Info& info) {
-  Library& library = library_at(info, 0);
-  double* out = slots_at(info, 1, 2);
-  library.link(info[2].IsArray() ? strings_at(info, 2) : std::vector<std::string>());
-  put_usage(out);
+/// (handle, slots): the plan that a loaded image was mapped by.
+Napi::Value plan_used(const Info& info) {
+  put_plan(library_at(info, 0).plan(), slots_at(info, 1, kSlots));
+  return info.Env().Undefined();
+}
+
+/// (handle, slots): RELRO (0 vaddr, 1 size).
+Napi::Value relro_of(const Info& info) {
+  double* out = slots_at(info, 1, kSlots);
+  out[0] = static_cast<double>(library_at(info, 0).image().relro.vaddr);
+  out[1] = static_cast<double>(library_at(info, 0).image().relro.size);
   return info.Env().Undefined();
 }
 
@@ -335,13 +364,9 @@ Napi::Value image_details(const Info& info) {
 // ---- storage and evidence
 // ------------------------------------------------------------------------------------------
 
-Napi::Value map_sync_granted(const Info& info) {
-  return Napi::Boolean::New(info.Env(), grants_map_sync(int_at(info, 0), unsigned_at(info, 1)));
-}
-
 Napi::Value extent_offset(const Info& info) {
   uint64_t offset = 0;
-  if (first_extent_offset_in_huge_page(int_at(info, 0), offset) != 0) return info.Env().Null();
+  if (!extent_misalignment(int_at(info, 0), offset)) return info.Env().Null();
   return number(info.Env(), offset);
 }
 
@@ -391,7 +416,7 @@ Napi::Value open_region(const Info& info) {
 }
 
 Napi::Value sense_file(const Info& info) {
-  put_facts(sense(int_at(info, 0)), slots_at(info, 1, 16));
+  put_facts(StoredFile(int_at(info, 0)).facts(), slots_at(info, 1, kSlots));
   return info.Env().Undefined();
 }
 
@@ -517,7 +542,7 @@ Napi::Value dlopen_base(const Info& info) {
 /// (path, offset, length): the least that execution in place can cost: open, map text, touch its first byte.
 Napi::Value map_floor(const Info& info) {
   const std::string path = string_at(info, 0);
-  const int fd = open_for_reading(path.c_str());
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   const long got =
       sys::mmap(0, unsigned_at(info, 2), PROT_READ | PROT_EXEC, MAP_SHARED, fd, unsigned_at(info, 1));
   sys::close(fd);
@@ -568,15 +593,17 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   set("open", guarded_call<open_file>);
   set("close", guarded_call<close_file>);
   set("readImage", guarded_call<read_image_file>);
-  set("mapImage", guarded_call<map_image>);
-  set("linkImage", guarded_call<link_image>);
+  set("load", guarded_call<load_library>);
+  set("loadRecord", guarded_call<load_record>);
+  set("planOf", guarded_call<plan_of>);
+  set("planUsed", guarded_call<plan_used>);
+  set("relro", guarded_call<relro_of>);
   set("mapForInspection", guarded_call<map_for_inspection>);
   set("closeImage", guarded_call<close_image>);
   set("imageSymbol", guarded_call<image_symbol>);
   set("imageSymbols", guarded_call<image_symbols>);
   set("imageSymbolAt", guarded_call<image_symbol_at>);
   set("imageDetails", guarded_call<image_details>);
-  set("mapSyncGranted", guarded_call<map_sync_granted>);
   set("extentOffset", guarded_call<extent_offset>);
   set("fileCapabilities", guarded_call<file_capabilities>);
   set("census", guarded_call<census_of>);

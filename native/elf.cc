@@ -261,6 +261,10 @@ bool Source::read(uint64_t offset, void* to, uint64_t count) const {
     __builtin_memcpy(to, view + offset, count);
     return true;
   }
+  if (offset < head_size && count <= head_size - offset) {
+    __builtin_memcpy(to, head + offset, count);
+    return true;
+  }
   uint64_t done = 0;
   while (done < count) {
     const long n = sys::pread(fd, static_cast<uint8_t*>(to) + done, count - done, start + offset + done);

@@ -14,7 +14,7 @@
 
 namespace insitu {
 
-constexpr uint32_t kMaxSegments = 64;
+constexpr uint32_t kMaxSegments = 32;
 constexpr uint32_t kMaxProgramHeaders = 512;
 constexpr uint64_t kAddressLimit = uint64_t{1} << 47;  // user space with four-level page tables
 
@@ -31,6 +31,9 @@ struct Source {
   uint64_t start = 0;
   uint64_t size = 0;
   const uint8_t* view = nullptr;
+  /// Its first bytes, read already: headers and small tables cost no further system call.
+  const uint8_t* head = nullptr;
+  uint64_t head_size = 0;
 
   /// False when the bytes do not lie inside the image or could not be read.
   bool read(uint64_t offset, void* to, uint64_t count) const;

@@ -104,8 +104,15 @@ struct LinkCallbacks {
   }
 };
 
-Library::Library(std::string path, Source source) : path_(std::move(path)), source_(source) {
+Library::Library(std::string path, const Source& source) : path_(std::move(path)), source_(source) {
   Failure failure;
+  if (source_.view == nullptr) {
+    const long got = sys::pread(source_.fd, head_, sizeof head_, source_.start);
+    if (got > 0) {
+      source_.head = head_;
+      source_.head_size = std::min(static_cast<uint64_t>(got), source_.size);
+    }
+  }
   if (!read_image(source_, page_size(), image_, failure) || !read_dynamic(source_, image_, dynamic_, failure))
     raise(failure);
 }
@@ -114,12 +121,15 @@ Library::~Library() {
   if (state_ != State::linked) close();
 }
 
+/// libc.so.6 and ld.so are shared objects with an interpreter or an entry; only DF_1_PIE and DT_SONAME tell.
+bool Library::is_program() const {
+  return image_.type == ET_EXEC || dynamic_.is_pie() || (image_.has_interp && dynamic_.soname == kNoString);
+}
+
 ImageKind Library::kind() const {
   if (image_.type == ET_EXEC)
     return image_.has_interp ? ImageKind::program_dynamic : ImageKind::program_static;
-  // libc.so.6 and ld.so are shared objects with an interpreter or an entry; only DF_1_PIE and DT_SONAME tell.
-  const bool program = dynamic_.is_pie() || (image_.has_interp && dynamic_.soname == kNoString);
-  if (program) return image_.has_interp ? ImageKind::program_dynamic_pie : ImageKind::program_static_pie;
+  if (is_program()) return image_.has_interp ? ImageKind::program_dynamic_pie : ImageKind::program_static_pie;
   if (exports_symbol(source_, image_, dynamic_, "napi_register_module_v1")) return ImageKind::node_addon;
   return ImageKind::shared_object;
 }
@@ -179,6 +189,39 @@ void Library::relocate(const LinkHost& host, Failure& failure) {
   // Resolvers are code: they can only run, and RELRO only be closed behind them, once text is executable.
   if (!relocator.apply_ifuncs(failure) || !protect_relro(image_, page_size(), mapping_, failure))
     raise(failure);
+}
+
+namespace {
+
+/// Directories of a colon-separated list, $ORIGIN expanded to where the library itself lies.
+void add_directories(const std::string& list, const std::string& origin,
+                     std::vector<std::string>& directories) {
+  for (size_t begin = 0; begin <= list.size();) {
+    const size_t end = std::min(list.find(':', begin), list.size());
+    std::string directory = list.substr(begin, end - begin);
+    for (const std::string variable : {"$ORIGIN", "${ORIGIN}"})
+      for (size_t at; (at = directory.find(variable)) != std::string::npos;)
+        directory.replace(at, variable.size(), origin);
+    if (!directory.empty()) directories.push_back(directory);
+    begin = end + 1;
+  }
+}
+
+}  // namespace
+
+/// Where needed libraries are looked for before the system's own search (ld.so(8)): DT_RPATH unless there is
+/// DT_RUNPATH, LD_LIBRARY_PATH, DT_RUNPATH.
+std::vector<std::string> Library::search_directories() const {
+  std::vector<std::string> directories;
+  if (dynamic_.rpath == kNoString && dynamic_.runpath == kNoString)
+    return directories;  // dlopen does the rest
+  const size_t slash = path_.rfind('/');
+  const std::string origin = slash == std::string::npos ? "." : path_.substr(0, slash);
+  if (dynamic_.runpath == kNoString) add_directories(string(dynamic_.rpath), origin, directories);
+  const char* environment = getenv("LD_LIBRARY_PATH");
+  if (environment != nullptr) add_directories(environment, origin, directories);
+  if (dynamic_.runpath != kNoString) add_directories(string(dynamic_.runpath), origin, directories);
+  return directories;
 }
 
 void Library::check_constructors() const {
@@ -245,7 +288,7 @@ void finish_all_at_exit() {
 
 }  // namespace
 
-void Library::link(const std::vector<std::string>& directories) {
+void Library::link() {
   require_open("link");
   Failure failure;
   if (state_ != State::mapped) {
@@ -253,7 +296,7 @@ void Library::link(const std::vector<std::string>& directories) {
     raise(failure);
   }
   try {
-    scope_ = std::make_unique<Scope>(needed(), directories,
+    scope_ = std::make_unique<Scope>(needed(), search_directories(),
                                      dynamic_.soname == kNoString ? std::string() : string(dynamic_.soname));
     const TlsTemplate& tls = image_.tls;
     if (tls) tls_module_ = tls_add(mapping_.at(tls.vaddr), tls.file_size, tls.mem_size, tls.align);

@@ -35,24 +35,26 @@ class Library {
  public:
   /// Reads and checks headers and dynamic section. `fd` stays the caller's and must be open until map() is
   /// done.
-  Library(std::string path, Source source);
+  Library(std::string path, const Source& source);
   ~Library();  // close(), unless it was linked and never closed: then it stays mapped for good, as dlopen has
                // it
   Library(const Library&) = delete;
   Library& operator=(const Library&) = delete;
 
+  /// Told apart by content. Needs the descriptor: call before it is closed.
   ImageKind kind() const;
+  bool is_program() const;
   const Image& image() const { return image_; }
   const Dynamic& dynamic() const { return dynamic_; }
   const Mapping& mapping() const { return mapping_; }
+  const Plan& plan() const { return plan_; }
   const std::string& path() const { return path_; }
 
   /// Maps for reading only, so that tables can be looked at; nothing will ever run.
   void map_for_inspection();
   void map(const Plan& plan);
-  /// Relocates, makes text executable, runs constructors. `directories` is where needed libraries are looked
-  /// for before the system's own search.
-  void link(const std::vector<std::string>& directories);
+  /// Relocates, makes text executable, runs constructors.
+  void link();
   /// Destructors, then unmap. Idempotent. A library with thread-local destructors still due stays mapped.
   void close();
   /// Destructors only: what happens to a library that is still open when the process exits.
@@ -78,6 +80,7 @@ class Library {
   friend struct LinkCallbacks;
 
   void relocate(const LinkHost& host, Failure& failure);
+  std::vector<std::string> search_directories() const;
   void check_constructors() const;
   void register_frames();
   void run_constructors() const;
@@ -87,6 +90,7 @@ class Library {
 
   std::string path_;
   Source source_;
+  uint8_t head_[2048];
   Image image_;
   Dynamic dynamic_;
   Plan plan_;

@@ -2,8 +2,8 @@
 
 #include "sys.h"
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
 #endif
 
 namespace insitu {
@@ -238,39 +238,83 @@ bool Relocator::apply_entry(const Entry& entry, Failure& failure) {
   }
 }
 
-/// Copy-on-write faults one by one cost more than the relocations. Where the next entries fill whole pages
-/// (as many words apart as entries apart), all of those pages will be written: have the kernel copy them in
-/// one call.
-void Relocator::populate(const Elf64_Rela* entries, uint64_t count) {
-  const uint64_t per_page = page_ / 8;
-  if (count < 4 * per_page) return;
-  const uint64_t first = entries[0].r_offset, last = entries[count - 1].r_offset;
-  if (last < first || last - first != (count - 1) * 8) return;
-  const uint64_t begin = page_down(first, page_), end = page_up(last + 8, page_);
-  const Segment* in = image_.segment_at(first, last + 8 - first);
-  if (in != nullptr && (in->flags & PF_W))
-    sys::madvise(mapping_.bias + begin, end - begin,
-                 MADV_POPULATE_WRITE);  // a hint: its failure costs time only
+/// As many pages as stay in the processor's cache, with the entries for them, between being checked and
+/// written.
+constexpr uint64_t kRunPages = 64;
+
+/// How many of the next entries fill whole pages word by word; 0 where they do not fill one.
+uint64_t Relocator::full_pages(const Elf64_Rela* entries, uint64_t count) const {
+  const uint64_t per_page = page_ / 8, first = entries[0].r_offset;
+  if (first % page_ != 0) return 0;
+  const auto may_fill = [&](uint64_t n) {
+    return n <= count && entries[n - 1].r_offset - first == (n - 1) * 8;
+  };
+  if (!may_fill(16 * per_page)) return 0;
+  uint64_t n = per_page;
+  while (n < kRunPages * per_page && may_fill(2 * n)) n *= 2;
+  uint64_t odd = 0;
+  for (uint64_t i = 0; i < n; i++)
+    odd |= (entries[i].r_offset ^ (first + 8 * i)) | (entries[i].r_info ^ kRelativeType);
+  const Segment* in = image_.segment_at(first, n * 8);
+  return odd == 0 && in != nullptr && (in->flags & PF_W) ? n : 0;
 }
+
+/// Pages every word of which is relocated keep nothing of the file: fresh ones are put in their place, all at
+/// once, instead of copying the file's one fault after the other.
+bool Relocator::apply_full_pages(const Elf64_Rela* entries, uint64_t count) {
+  const uint64_t first = entries[0].r_offset, bias = mapping_.bias;
+  const long got = sys::mmap(bias + first, count * 8, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_POPULATE, -1, 0);
+  if (sys::failed(got)) return false;
+  uint64_t* words = reinterpret_cast<uint64_t*>(bias + first);
+  for (uint64_t i = 0; i < count; i++) words[i] = bias + static_cast<uint64_t>(entries[i].r_addend);
+  return true;
+}
+
+/// The leading RELATIVE entries, by far the most. Answers the first entry that it leaves to apply_entry.
+uint64_t Relocator::apply_relatives(const Elf64_Rela* entries, uint64_t count) {
+  uint64_t page = ~uint64_t{0};
+  const uint64_t bias = mapping_.bias, page_mask = ~(page_ - 1);
+  Failure ignored;
+  uint64_t i = 0;
+  while (i < count) {
+    Elf64_Rela rela;
+    __builtin_memcpy(&rela, entries + i, sizeof rela);  // read once: the file may change underneath
+    if (rela.r_info != kRelativeType) break;
+    if ((rela.r_offset & page_mask) != page) {
+      page = rela.r_offset & page_mask;
+      if (!check_target(rela.r_offset, 0, ignored)) break;
+      const uint64_t run = full_pages(entries + i, count - i);
+      if (run != 0 && apply_full_pages(entries + i, run)) {
+        i += run;
+        page = ~uint64_t{0};
+        continue;
+      }
+    }
+    if (rela.r_offset > target_last_) break;
+    const uint64_t value = bias + static_cast<uint64_t>(rela.r_addend);
+    __builtin_memcpy(reinterpret_cast<void*>(bias + rela.r_offset), &value, 8);
+    i++;
+  }
+  return i;
+}
+
+constexpr uint64_t kPopulateTable = 1 << 20;  // bytes
 
 bool Relocator::apply_table(const Range& table, Failure& failure) {
   if (!table) return true;
   const uint64_t count = table.size / sizeof(Elf64_Rela);
   const Elf64_Rela* entries = reinterpret_cast<const Elf64_Rela*>(mapping_.at(table.vaddr));
-  const uint64_t leading = dynamic_.relative_count < count ? dynamic_.relative_count : count;
-  if (table.vaddr == dynamic_.rela.vaddr) populate(entries, leading);
-  for (uint64_t i = 0; i < count; i++) {
+  // A table of many pages is read whole: one call for the pages instead of a fault every few of them.
+  if (table.size >= kPopulateTable)
+    sys::madvise(page_down(mapping_.bias + table.vaddr, page_), page_down(table.size, page_),
+                 MADV_POPULATE_READ);
+  for (uint64_t i = apply_relatives(entries, count); i < count; i++) {
     Elf64_Rela rela;
-    __builtin_memcpy(&rela, entries + i, sizeof rela);  // read once: the file may change underneath
+    __builtin_memcpy(&rela, entries + i, sizeof rela);
     const Entry entry{rela.r_offset, static_cast<uint64_t>(rela.r_addend),
                       static_cast<uint32_t>(ELF64_R_TYPE(rela.r_info)),
                       static_cast<uint32_t>(ELF64_R_SYM(rela.r_info)), table.vaddr + i * sizeof rela};
-    if (entry.type == kRelativeType && entry.offset >= target_first_ && entry.offset <= target_last_)
-        [[likely]] {
-      const uint64_t value = mapping_.bias + entry.addend;
-      __builtin_memcpy(mapping_.at(entry.offset), &value, 8);
-      continue;
-    }
     if (!apply_entry(entry, failure)) return false;
   }
   return true;

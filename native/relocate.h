@@ -59,7 +59,9 @@ class Relocator {
   bool read_symbol(const Entry& entry, Elf64_Sym& symbol, SymbolName& name, Failure& failure) const;
   bool write(const Entry& entry, uint64_t offset, uint64_t value, Failure& failure);
   bool check_target(uint64_t offset, uint64_t at, Failure& failure);
-  void populate(const Elf64_Rela* entries, uint64_t count);
+  uint64_t apply_relatives(const Elf64_Rela* entries, uint64_t count);
+  uint64_t full_pages(const Elf64_Rela* entries, uint64_t count) const;
+  bool apply_full_pages(const Elf64_Rela* entries, uint64_t count);
   void miss(const SymbolName& name);
   bool report_missing(Failure& failure) const;
 

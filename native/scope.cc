@@ -235,6 +235,7 @@ Resolution resolve_in(const LoadedObject& object, uint32_t index, bool thread_lo
 
 Scope::Scope(const std::vector<std::string>& needed, const std::vector<std::string>& directories,
              const std::string& soname) {
+  if (needed.empty()) return;
   Process& process = Process::get();
   process.refresh();
   for (const std::string& name : needed) {
@@ -275,7 +276,9 @@ Resolution Scope::find(const SymbolName& wanted, bool thread_local_symbol) const
 }
 
 Resolution find_in_process(const SymbolName& wanted) {
-  for (const LoadedObject* object : Process::get().start_set()) {
+  Process& process = Process::get();
+  process.refresh();
+  for (const LoadedObject* object : process.start_set()) {
     const uint32_t index = find_symbol(object->tables, wanted);
     if (index != 0) return resolve_in(*object, index, false);
   }

@@ -23,6 +23,7 @@ Pages pages_of(const PlannedSegment& s, const Plan& plan) {
   return Pages{first, page_up(s.vaddr + s.mem_size, unit) - first};
 }
 
+/// Maps file pages over [pages.vaddr, + pages.size), which belong to segment `s`.
 bool map_file(const Source& source, const PlannedSegment& s, const Pages& pages, const Plan& plan,
               Mapping& mapping, Failure& failure) {
   const int flags = (s.placement == Placement::in_place ? MAP_SHARED : MAP_PRIVATE) | MAP_FIXED;
@@ -33,12 +34,31 @@ bool map_file(const Source& source, const PlannedSegment& s, const Pages& pages,
     return fail_system(failure, "mmap", got)
            << "segment at " << Hex{s.vaddr} << ", file offset " << Hex{offset};
   mapping.bytes_in_place += pages.size;
-  if (s.placement == Placement::cow) {
-    // Past the file's bytes the last page is .bss and must read as zero (gABI chapter 5, Program Loading).
+  // Past the file's bytes the last page is .bss and must read as zero (gABI chapter 5, Program Loading).
+  // Without .bss nothing of the page is used there: leaving it alone saves copying it.
+  if (s.placement == Placement::cow && s.mem_size > s.file_size) {
     const uint64_t end = s.vaddr + s.file_size;
     __builtin_memset(mapping.at(end), 0, pages.vaddr + pages.size - end);
   }
   return true;
+}
+
+/// Read-only segments that lie in memory as they lie in the file are one mapping until text is made
+/// executable: how many from `first` on, and all of their pages.
+uint32_t joined(const Plan& plan, uint32_t first, Pages& pages) {
+  const PlannedSegment& s = plan.segments[first];
+  pages = pages_of(s, plan);
+  if (s.placement != Placement::in_place) return 1;
+  uint32_t next = first + 1;
+  for (; next < plan.count; next++) {
+    const PlannedSegment& other = plan.segments[next];
+    const Pages more = pages_of(other, plan);
+    if (other.placement != Placement::in_place ||
+        other.vaddr - other.file_offset != s.vaddr - s.file_offset || more.vaddr != pages.vaddr + pages.size)
+      break;
+    pages.size += more.size;
+  }
+  return next - first;
 }
 
 bool open_for_writing(const Pages& pages, const Mapping& mapping, Failure& failure) {
@@ -58,9 +78,8 @@ bool copy_file(const Source& source, const PlannedSegment& s, const Pages& pages
   return true;
 }
 
-bool place(const Source& source, const PlannedSegment& s, const Plan& plan, Mapping& mapping,
-           Failure& failure) {
-  const Pages pages = pages_of(s, plan);
+bool place(const Source& source, const PlannedSegment& s, const Pages& pages, const Plan& plan,
+           Mapping& mapping, Failure& failure) {
   switch (s.placement) {
     case Placement::in_place:
     case Placement::cow:
@@ -87,6 +106,10 @@ bool check_segment(const PlannedSegment& s, const Plan& plan, Failure& failure) 
     return fail(failure, "ERR_PLAN", s.file_offset)
            << "planned segment at " << Hex{s.vaddr} << " has file offset " << Hex{s.file_offset}
            << "; want them congruent modulo " << Hex{plan.granule};
+  if (of_file && page_up(s.vaddr + s.mem_size, plan.page) > page_up(s.vaddr + s.file_size, plan.page))
+    return fail(failure, "ERR_PLAN", s.file_offset)
+           << "planned segment at " << Hex{s.vaddr} << " has " << Hex{s.mem_size} << " bytes mapped of "
+           << Hex{s.file_size} << " in the file; want no page without file bytes";
   if (s.placement == Placement::in_place && (s.prot & PROT_WRITE))
     return fail(failure, "ERR_PLAN", s.file_offset)
            << "planned segment at " << Hex{s.vaddr} << " is writable and in place; want copy-on-write";
@@ -144,15 +167,20 @@ bool reserve(const Plan& plan, bool fixed, Mapping& mapping, Failure& failure) {
 }
 
 bool place_segments(const Source& source, const Plan& plan, Mapping& mapping, Failure& failure) {
-  for (uint32_t i = 0; i < plan.count; i++)
-    if (!place(source, plan.segments[i], plan, mapping, failure)) return false;
+  for (uint32_t i = 0; i < plan.count;) {
+    Pages pages;
+    const uint32_t count = joined(plan, i, pages);
+    if (!place(source, plan.segments[i], pages, plan, mapping, failure)) return false;
+    i += count;
+  }
   return true;
 }
 
 bool seal_copies(const Plan& plan, const Mapping& mapping, Failure& failure) {
   for (uint32_t i = 0; i < plan.count; i++) {
     const PlannedSegment& s = plan.segments[i];
-    if (s.placement != Placement::copied || (s.prot & PROT_WRITE)) continue;
+    const bool of_file = s.placement == Placement::in_place || s.placement == Placement::cow;
+    if (of_file || (s.prot & PROT_WRITE)) continue;
     const Pages pages = pages_of(s, plan);
     const long got =
         sys::mprotect(mapping.bias + pages.vaddr, pages.size, static_cast<int>(s.prot) & ~PROT_EXEC);

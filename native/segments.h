@@ -6,7 +6,7 @@
 
 namespace insitu {
 
-/// How a segment was meant to be backed (loader/plan.ts decides; insitu-exec has its two fixed choices).
+/// How a segment was meant to be backed (plan.h decides).
 enum class Placement : uint32_t {
   in_place = 0,  // MAP_SHARED of the file: the stored page itself
   cow = 1,       // MAP_PRIVATE of the file: the stored page until the first write
@@ -14,11 +14,26 @@ enum class Placement : uint32_t {
   copied = 3,    // read into anonymous memory
 };
 
+/// Why a segment has its placement.
+enum class Reason : uint32_t {
+  none = 0,
+  read_only = 1,
+  writable = 2,
+  zero_fill = 3,
+  asked = 4,                // copied: a copy-load was asked for
+  read_only_zero_fill = 5,  // copied: longer than its file bytes, and never to be written
+  no_private_mappings = 6,  // copied: device-dax has none
+  granule_mismatch = 7,     // copied: address and file offset differ modulo the unit of mapping
+  granule_shared = 8,       // copied: another segment lies in the same unit of mapping
+};
+
 struct PlannedSegment {
   uint64_t file_offset = 0, file_size = 0;  // in the image
   uint64_t vaddr = 0, mem_size = 0;
   uint32_t prot = 0;  // PROT_*, as it shall be once the image is published
   Placement placement = Placement::in_place;
+  Reason reason = Reason::none;
+  uint32_t index = 0;  // of its program header
 };
 
 struct Plan {
@@ -50,7 +65,8 @@ struct Mapping {
 /// Maps or copies every segment into the reservation, writable where planned, nothing executable yet.
 [[nodiscard]] bool place_segments(const Source& source, const Plan& plan, Mapping& mapping, Failure& failure);
 
-/// Gives copied segments their planned protection without PROT_EXEC (in-place ones have it already).
+/// Gives copied and zero-filled segments their planned protection without PROT_EXEC (those of the file have
+/// it already).
 [[nodiscard]] bool seal_copies(const Plan& plan, const Mapping& mapping, Failure& failure);
 
 /// The one place where code becomes executable.

@@ -1,4 +1,4 @@
-export { type Backing, type Medium, open as sense } from '../loader/backing.ts';
+export { type Backing, type Medium, sense } from '../loader/backing.ts';
 export { LoadError, type LoadErrorCode } from '../loader/error.ts';
 export type { Evidence, RangeEvidence } from '../loader/evidence.ts';
 export type { Format, ProgramKind } from '../loader/format.ts';

@@ -16,7 +16,11 @@
 namespace insitu {
 namespace {
 
+#if defined(__x86_64__)
+constexpr uint64_t kLargestPage = 4096;
+#else
 constexpr uint64_t kLargestPage = 65536;
+#endif
 
 /// In .bss and not on the stack, which a small RLIMIT_STACK could end. Whole pages of their own, whatever the
 /// page size, because they are given back before the program starts.

@@ -113,6 +113,7 @@ bool view_device(const Wanted& wanted, Target& target, Failure& failure) {
   if (wanted.offset >= size)
     return fail(failure, "ERR_TRUNCATED", wanted.offset)
            << "offset " << Hex{wanted.offset} << " is behind the end; device has " << size << " bytes";
+  if (is_noexec(target.fd)) return fail_noexec(failure);  // what is copied from it would get around that
   const uint64_t skipped = wanted.offset & (target.granule - 1);
   target.view_size = page_down(size, target.granule) - (wanted.offset - skipped);
   const long got = sys::mmap(0, target.view_size, PROT_READ, MAP_SHARED, target.fd, wanted.offset - skipped);

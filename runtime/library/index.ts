@@ -1,9 +1,9 @@
 // A loaded library as JavaScript uses it: functions called through C prototypes.
 import { createRequire } from 'node:module';
 import { inFile, LoadError } from '../../loader/error.ts';
-import { close, type Loaded, type LoadOptions, loadSync as loadChain } from '../../loader/index.ts';
+import { close, type LoadOptions, load as loadChain } from '../../loader/index.ts';
 import { type ImageHandle, native } from '../../loader/native.ts';
-import type { Report } from '../../loader/report.ts';
+import { Report } from '../../loader/report.ts';
 import { instantiateAddon } from './addon.ts';
 
 type Koffi = typeof import('koffi').default;
@@ -24,20 +24,21 @@ function foreignFunctions(): Koffi {
 /** A mapped library; `using` closes it. Functions obtained from it must not be called after that. */
 export class Library implements Disposable {
   readonly path: string;
-  /** Report of the chain: phases in ns, bytes in place and copied, faults, evidence. */
-  readonly report: Report;
-  readonly #loaded: Loaded;
+  readonly place: 'in-place' | 'copy';
+  readonly #image: ImageHandle;
+  #report: Report | undefined;
   #open = true;
 
-  constructor(loaded: Loaded) {
-    this.#loaded = loaded;
-    this.path = loaded.image.path;
-    this.report = loaded.report;
+  constructor(path: string, place: 'in-place' | 'copy', image: ImageHandle) {
+    this.path = path;
+    this.place = place;
+    this.#image = image;
   }
 
-  /** Lowest mapped address. */
-  get base(): bigint {
-    return this.#loaded.mapping.base;
+  /** Report of the chain: phases in ns, bytes in place and copied, faults, evidence. */
+  get report(): Report {
+    this.#report ??= new Report(this.path, this.place, this.#handle());
+    return this.#report;
   }
 
   /** Names of the dynamic symbols that it defines. */
@@ -96,7 +97,7 @@ export class Library implements Disposable {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    close(this.#loaded);
+    close(this.#image);
   }
 
   [Symbol.dispose](): void {
@@ -105,13 +106,13 @@ export class Library implements Disposable {
 
   #handle(): ImageHandle {
     if (!this.#open) throw new LoadError('ERR_CLOSED', this.path, 'library is closed; want it open');
-    return this.#loaded.image.handle;
+    return this.#image;
   }
 }
 
 /** As `load`, at once. */
 export function loadSync(path: string, options?: LoadOptions): Library {
-  return new Library(loadChain(path, options));
+  return new Library(path, options?.place ?? 'in-place', loadChain(path, options));
 }
 
 /**

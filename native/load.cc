@@ -1,0 +1,110 @@
+#include "load.h"
+
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+
+namespace insitu {
+namespace {
+
+class Stopwatch {
+ public:
+  explicit Stopwatch(LoadRecord& record) : record_(record), last_(now()) {}
+  void end(Phase phase) {
+    const uint64_t at = now();
+    record_.phase_ns[static_cast<size_t>(phase)] = at - last_;
+    last_ = at;
+  }
+
+ private:
+  static uint64_t now() {
+    timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return static_cast<uint64_t>(time.tv_sec) * 1000000000u + static_cast<uint64_t>(time.tv_nsec);
+  }
+  LoadRecord& record_;
+  uint64_t last_;
+};
+
+void require_shared_object(const Library& library) {
+  LoadFailure failure;
+  if (library.is_program()) {
+    fail(failure, "ERR_FORMAT", 16) << "is an ELF program; want a shared object (insitu run starts programs)";
+    throw failure;
+  }
+  if (!library.image().dynamic) {
+    fail(failure, "ERR_DYNAMIC", library.image().phoff)
+        << "has no PT_DYNAMIC; want a shared object's dynamic section";
+    throw failure;
+  }
+  if (library.image().executable_stack) {
+    fail(failure, "ERR_WX", library.image().phoff)
+        << "asks for an executable stack (PT_GNU_STACK); want none";
+    throw failure;
+  }
+}
+
+void touch_text(const Library& library, const Plan& plan) {
+  for (uint32_t i = 0; i < plan.count; i++) {
+    const PlannedSegment& s = plan.segments[i];
+    if (!(s.prot & PROT_EXEC)) continue;
+    const volatile uint8_t* bytes = library.mapping().at(s.vaddr);
+    for (uint64_t at = 0; at < s.mem_size; at += plan.page) (void)bytes[at];
+  }
+}
+
+}  // namespace
+
+void require_in_place(const StorageFacts& facts, const Plan& plan) {
+  LoadFailure failure;
+  if (facts.medium == Medium::ram || facts.medium == Medium::page_cache) {
+    fail(failure, "ERR_NOT_IN_PLACE", 0)
+        << (facts.medium == Medium::ram ? "is on a RAM file system"
+                                        : "would be mapped through the page cache")
+        << "; want a file on a DAX file system or a device-dax node (insitu doctor tells how to get one)";
+    throw failure;
+  }
+  for (uint32_t i = 0; i < plan.count; i++) {
+    const PlannedSegment& s = plan.segments[i];
+    if (s.placement != Placement::copied) continue;
+    fail(failure, "ERR_NOT_IN_PLACE", s.file_offset)
+        << "PT_LOAD[" << s.index << "] would be copied (" << reason_text(s.reason)
+        << "); want every segment in place";
+    throw failure;
+  }
+}
+
+std::unique_ptr<Library> load(const char* path, const LoadOptions& options, LoadRecord& record) {
+  rusage before;
+  getrusage(RUSAGE_THREAD, &before);
+  Stopwatch watch(record);
+  StoredFile file(path);
+  record.facts = file.facts();
+  watch.end(Phase::open);
+
+  auto library = std::make_unique<Library>(path, Source{file.fd(), 0, file.facts().size, nullptr});
+  require_shared_object(*library);
+  watch.end(Phase::read);
+
+  Plan plan;
+  plan_image(library->image(), file.rules(0), options.copy, page_size(), plan);
+  if (options.require_in_place) require_in_place(file.facts(), plan);
+  watch.end(Phase::plan);
+
+  library->map(plan);
+  watch.end(Phase::map);
+
+  if (options.prefault) touch_text(*library, plan);
+  watch.end(Phase::prefault);
+
+  library->link();
+  watch.end(Phase::link);
+
+  rusage after;
+  getrusage(RUSAGE_THREAD, &after);
+  record.minor_faults = static_cast<uint64_t>(after.ru_minflt - before.ru_minflt);
+  record.major_faults = static_cast<uint64_t>(after.ru_majflt - before.ru_majflt);
+  return library;
+}
+
+}  // namespace insitu
