@@ -291,7 +291,7 @@ uint64_t Relocator::apply_relatives(const Elf64_Rela* entries, uint64_t count) {
         continue;
       }
     }
-    if (rela.r_offset > target_last_) break;
+    if (rela.r_offset < target_first_ || rela.r_offset > target_last_) break;
     const uint64_t value = bias + static_cast<uint64_t>(rela.r_addend);
     __builtin_memcpy(reinterpret_cast<void*>(bias + rela.r_offset), &value, 8);
     i++;
