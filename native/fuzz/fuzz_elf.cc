@@ -1,6 +1,6 @@
-// A file of any bytes goes through everything that insitu does to one before it jumps: read, plan, map, relocate,
-// publish, look symbols up, release. Nothing of it is ever executed. What is required here beyond "no sanitizer
-// complains" is what segments.h and relocate.h promise: see the strings of require().
+// A file of any bytes goes through everything that insitu does to one before it jumps: read, plan, map,
+// relocate, publish, look symbols up, release. Nothing of it is ever executed. What is required here beyond
+// "no sanitizer complains" is what segments.h and relocate.h promise: see the strings of require().
 #include <string.h>
 
 #include <initializer_list>
@@ -71,7 +71,7 @@ class Load {
   void look_up(const SymbolTables& tables, const SymbolName& wanted) const;
   uint64_t bytes_of_segments() const;
   bool tables_stay_as_stored() const;
-  bool is_checked_closely() const { return input_.digest % 64 == 0; }
+  bool is_checked_closely() const { return knobs_.closely || input_.digest % 64 == 0; }
 
   static Resolution resolve(void* context, const SymbolName& wanted, bool thread_local_symbol);
   static Resolution resolve_unique(void* context, const SymbolName& wanted);
@@ -162,8 +162,7 @@ void Load::require_read() const {
   char last = 0;
   if (d.strtab && read_at(source_, m, d.strtab.vaddr + d.strtab.size - 1, &last, 1))
     require(last == '\0', "the string table ends in a NUL");
-  for (uint32_t i = 0; i < d.needed_count; i++)
-    require(d.needed[i] < d.strtab.size, "DT_NEEDED is a string");
+  for (uint32_t i = 0; i < d.needed_count; i++) require(d.needed[i] < d.strtab.size, "DT_NEEDED is a string");
   if (m.relro) require(m.segment_at(m.relro.vaddr, 1)->flags & PF_W, "RELRO was writable");
 }
 
@@ -177,11 +176,12 @@ bool Load::map() {
   const bool fixed = knobs_.fixed && image_.type == ET_EXEC && plan_.lo != 0;
   if (!reserve(plan_, fixed, mapping_, failure_)) return false;
   const uint64_t lowest = mapping_.bias + plan_.lo / plan_.granule * plan_.granule;
-  require(lowest >= mapping_.reservation && lowest + (plan_.hi - plan_.lo) <=
-                                                mapping_.reservation + mapping_.reserved,
+  require(lowest >= mapping_.reservation &&
+              lowest + (plan_.hi - plan_.lo) <= mapping_.reservation + mapping_.reserved,
           "the image lies in its reservation");
   require(mapping_.base == mapping_.bias + plan_.lo && mapping_.base % kPage == 0, "base and bias fit");
-  require(mapping_.bias == 0 || mapping_.bias % plan_.alignment == plan_.congruence, "bias is as was planned");
+  require(mapping_.bias == 0 || mapping_.bias % plan_.alignment == plan_.congruence,
+          "bias is as was planned");
   guard_range(mapping_.reservation, mapping_.reservation + mapping_.reserved);
   fence_.raise(mapping_);
   if (knobs_.cut == Cut::before_place) cut_file(source_.start + input_.kept());
@@ -192,9 +192,9 @@ bool Load::link() {
   if (knobs_.cut == Cut::before_apply) cut_file(source_.start + input_.kept());
   if (is_checked_closely()) require_protections(false);
   // A damaged plan is one for some other image.
-  const bool done = knobs_.edit == 0 ? relocate()
-                                     : seal_copies(plan_, mapping_, failure_) &&
-                                           publish_text(plan_, mapping_, failure_);
+  const bool done = knobs_.edit == 0
+                        ? relocate()
+                        : seal_copies(plan_, mapping_, failure_) && publish_text(plan_, mapping_, failure_);
   if (knobs_.edit == 0) require_unharmed();
   if (done && is_checked_closely()) require_protections(true);
   if (knobs_.edit == 0) look_up();
@@ -206,10 +206,9 @@ bool Load::relocate() {
   Relocator relocator(image_, dynamic_, mapping_, host, kPage);
   RelocationCounts counts;
   if (!relocator.count(counts, failure_)) return false;
-  const bool done =
-      relocator.apply(failure_) && seal_copies(plan_, mapping_, failure_) &&
-      (relocator.has_ifuncs() || protect_relro(image_, kPage, mapping_, failure_)) &&
-      publish_text(plan_, mapping_, failure_);
+  const bool done = relocator.apply(failure_) && seal_copies(plan_, mapping_, failure_) &&
+                    (relocator.has_ifuncs() || protect_relro(image_, kPage, mapping_, failure_)) &&
+                    publish_text(plan_, mapping_, failure_);
   if (!done || !relocator.has_ifuncs()) return done;
   return relocator.apply_ifuncs(failure_) && protect_relro(image_, kPage, mapping_, failure_);
 }
@@ -246,7 +245,8 @@ bool Load::is_copy_on_write(const Segment& s) const {
   return false;
 }
 
-/// A relocation may fill a writable segment and no more: its pages hold, outside of it, what they held before.
+/// A relocation may fill a writable segment and no more: its pages hold, outside of it, what they held
+/// before.
 void Load::require_edges(const Segment& s) const {
   const bool cow = is_copy_on_write(s);
   if (cow && knobs_.cut != Cut::never) return;
@@ -328,7 +328,8 @@ void Load::look_up(const SymbolTables& tables, const SymbolName& wanted) const {
   require(symbol.st_shndx != SHN_UNDEF && same_text(tables.name_of(symbol), wanted.name),
           "a symbol that was found is defined and has the name");
   if (strlen(wanted.name) < 60 && tables_stay_as_stored())
-    require(exports_symbol(source_, image_, dynamic_, wanted.name), "what is found in memory is exported by the file");
+    require(exports_symbol(source_, image_, dynamic_, wanted.name),
+            "what is found in memory is exported by the file");
 }
 
 uint64_t Load::bytes_of_segments() const {

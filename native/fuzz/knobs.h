@@ -1,5 +1,6 @@
-// How an input is to be loaded is part of the input: it stands in the seven bytes of e_ident that no reader looks at
-// (gABI chapter 4, EI_PAD), so that mutation and minimization keep it and a crash file says all about its run.
+// How an input is to be loaded is part of the input: it stands in the seven bytes of e_ident that no reader
+// looks at (gABI chapter 4, EI_PAD), so that mutation and minimization keep it and a crash file says all
+// about its run.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -20,6 +21,7 @@ struct Knobs {
   bool viewed = false;         // headers are read from memory (device-dax), not with pread(2)
   bool huge_granule = false;   // mapped in units of 2 MiB
   bool head_read = false;      // the first page was read before
+  bool closely = false;        // protections are looked up in /proc/self/maps (else in one run of 64)
   Cut cut = Cut::never;
   uint8_t kept = 0;                                  // cut to this many 256ths
   uint8_t edit = 0, edit_field = 0, edit_value = 0;  // 0 or 1 + index of a planned segment to be damaged
@@ -36,6 +38,7 @@ struct Knobs {
     k.viewed = b[0] & 16;
     k.huge_granule = b[0] & 32;
     k.head_read = b[0] & 64;
+    k.closely = b[0] & 128;
     k.cut = static_cast<Cut>(b[1] & 3);
     k.kept = b[2];
     k.edit = b[3];

@@ -29,8 +29,9 @@ void damage(const Knobs& knobs, Plan& plan) {
                                  ~uint64_t{0},
                                  ~uint64_t{0} << 12};
   PlannedSegment& s = plan.segments[(knobs.edit - 1u) % plan.count];
-  uint64_t* const numbers[] = {&s.file_offset, &s.file_size, &s.vaddr,        &s.mem_size,      &plan.lo,
-                               &plan.hi,       &plan.page,   &plan.alignment, &plan.congruence, &plan.granule};
+  uint64_t* const numbers[] = {&s.file_offset,   &s.file_size, &s.vaddr,   &s.mem_size,
+                               &plan.lo,         &plan.hi,     &plan.page, &plan.alignment,
+                               &plan.congruence, &plan.granule};
   constexpr uint8_t count = sizeof numbers / sizeof numbers[0];
   const uint8_t field = knobs.edit_field % (count + 2);
   const uint64_t delta = static_cast<uint64_t>(static_cast<int64_t>(static_cast<int8_t>(knobs.edit_delta)));

@@ -45,9 +45,8 @@ void open_stage() {
 }
 
 uint64_t fence_at(uint64_t address) {
-  const long got =
-      sys::mmap(address, kFence, PROT_NONE,
-                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+  const long got = sys::mmap(address, kFence, PROT_NONE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
   return sys::failed(got) ? 0 : address;
 }
 

@@ -9,13 +9,14 @@ constexpr uint64_t kPage = 4096;
 /// Aborts with `text`, so that libFuzzer keeps the input.
 void require(bool holds, const char* text);
 
-/// Puts the input behind `start` bytes of 0xcc into the one memfd of this process; answers a descriptor that is open
-/// for reading only, as a backing's is.
+/// Puts the input behind `start` bytes of 0xcc into the one memfd of this process; answers a descriptor that
+/// is open for reading only, as a backing's is.
 int store(const uint8_t* data, uint64_t size, uint64_t start);
 void cut_file(uint64_t size);
 
-/// From here on a page in [begin, end) that the file no longer has reads as zeros, as native/fault.cc has it; not that
-/// file itself, because it ends the process at a SIGSEGV in the range, and that is what is looked for here.
+/// From here on a page in [begin, end) that the file no longer has reads as zeros, as native/fault.cc has it;
+/// not that file itself, because it ends the process at a SIGSEGV in the range, and that is what is looked
+/// for here.
 void guard_range(uint64_t begin, uint64_t end);
 /// Pages substituted since guard_range.
 uint64_t substituted();

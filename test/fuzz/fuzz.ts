@@ -30,7 +30,7 @@ interface Result {
 function workerArgs(name: string, { runs, seconds }: Limits, corpus: string): string[] {
   const perWorker = runs === 0 ? -1 : Math.ceil(runs / workers);
   return [
-    ...[`-runs=${perWorker}`, `-max_total_time=${seconds}`, '-max_len=81920'],
+    ...[`-runs=${perWorker}`, `-max_total_time=${seconds}`, '-max_len=262144'],
     ...['-timeout=10', '-rss_limit_mb=2048', '-print_final_stats=1', '-verbosity=1'],
     ...[`-artifact_prefix=${join(crashes, `${name}-`)}`, corpus, join(output, 'seeds')],
   ];
@@ -59,9 +59,9 @@ async function runWorkers(executable: string, name: string, limits: Limits, stop
     const text = readFileSync(path, 'utf8');
     // Stopped from here: by a signal, or by libFuzzer's own answer to it.
     const stopped = child.killed && !/SUMMARY: |Test unit written/.test(text);
-    if (code !== 0 && !stopped && stopAtFirst) for (const other of children) if (other !== child) other.kill();
-    const executions =
-      statistic(text, /number_of_executed_units: (\d+)/g) || statistic(text, /^#(\d+)/gm);
+    if (code !== 0 && !stopped && stopAtFirst)
+      for (const other of children) if (other !== child) other.kill();
+    const executions = statistic(text, /number_of_executed_units: (\d+)/g) || statistic(text, /^#(\d+)/gm);
     return { worker: i, found: code !== 0 && !stopped, executions, log: text };
   });
   return Promise.all(runs);

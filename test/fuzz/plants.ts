@@ -23,6 +23,12 @@ export const plants: Plant[] = [
     instead: 'target_last_ = in->end() - 1;',
   },
   {
+    name: 'write-in-front',
+    file: 'relocate.cc',
+    check: 'if (rela.r_offset < target_first_ || ',
+    instead: 'if (',
+  },
+  {
     name: 'any-symbol-index',
     file: 'relocate.cc',
     check: 'if (entry.symbol >= tables_.symbol_limit)',
@@ -38,7 +44,7 @@ export const plants: Plant[] = [
     name: 'endless-chain',
     file: 'symbols.cc',
     check: 'index < t.symbol_limit && chain_at + (index - first) < words;',
-    instead: 'index < t.symbol_limit;',
+    instead: 'true;',
   },
   {
     name: 'table-outside',
@@ -51,6 +57,12 @@ export const plants: Plant[] = [
     file: 'segments.cc',
     check: 'if (pages.vaddr < taken || ',
     instead: 'if (',
+  },
+  {
+    name: 'pages-behind-the-file',
+    file: 'segments.cc',
+    check: 'if (of_file && page_up(s.vaddr + s.mem_size, plan.page) >',
+    instead: 'if (of_file && kAddressLimit <',
   },
   {
     name: 'never-sealed',

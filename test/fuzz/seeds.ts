@@ -3,7 +3,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compileC, temporaryDirectory } from '../build/compile.ts';
-import { type ElfFile, type LibraryOptions, minimalLibrary, minimalProgram } from '../build/elf.ts';
+import { type ElfFile, type LibraryOptions, minimalLibrary, minimalProgram, R_X86_64 } from '../build/elf.ts';
+import { PT } from '../build/fields.ts';
 import { malformed } from '../build/malformed.ts';
 import { found } from './found.ts';
 
@@ -29,7 +30,8 @@ const sources: Record<string, { source: string; flags?: string[]; versionScript?
   sysv: { source: functions, flags: ['-Wl,--hash-style=sysv', '-Wl,-z,noseparate-code'] },
   relr: { source: functions, flags: ['-Wl,-z,pack-relative-relocs'] },
   lazy: {
-    source: 'int getpid(void); int weak(void) __attribute__((weak)); int f(void) { return getpid() + weak(); }',
+    source:
+      'int getpid(void); int weak(void) __attribute__((weak)); int f(void) { return getpid() + weak(); }',
     flags: ['-Wl,-z,lazy'],
   },
   tls: { source: '__thread int a = 1; static __thread int b[9]; int *f(int i) { return i ? &a : &b[i]; }' },
@@ -55,8 +57,7 @@ const sources: Record<string, { source: string; flags?: string[]; versionScript?
     versionScript: 'INSITU_1 { local: *; }; INSITU_2 { global: answer; } INSITU_1;',
   },
   unique: { source: '__asm__(".data; .globl u; .type u, @gnu_unique_object; .size u, 8; u: .quad u");' },
-  // Enough neighbours for the kernel to be asked for whole pages (Relocator::populate).
-  neighbours: { source: 'int x; int *table[2100] = { [0 ... 2099] = &x };', flags: ['-Wl,-Bsymbolic'] },
+  neighbours: { source: 'int x; int *table[600] = { [0 ... 599] = &x };', flags: ['-Wl,-Bsymbolic'] },
 };
 
 /** See native/fuzz/knobs.h: how an input is to be loaded stands in e_ident. */
@@ -75,11 +76,41 @@ function withKnobs(bytes: Buffer, values: number[]): Buffer {
   return copy;
 }
 
+/** So many RELATIVE relocations of neighbours that whole pages are made of them (Relocator::apply_full_pages). */
+function dense(): Buffer {
+  const count = 16 * 512;
+  const [offset, vaddr, first] = [0x4000, 0x40000, 0x5000];
+  const table = Buffer.alloc(24 * count);
+  for (let i = 0; i < count; i++) {
+    table.writeBigUInt64LE(BigInt(first + 8 * i), 24 * i);
+    table.writeBigUInt64LE(BigInt(R_X86_64.RELATIVE), 24 * i + 8);
+    table.writeBigUInt64LE(BigInt(i), 24 * i + 16);
+  }
+  const image = minimalLibrary({ relro: true });
+  const header = {
+    p_type: PT.LOAD,
+    p_flags: 4,
+    p_offset: offset,
+    p_vaddr: vaddr,
+    p_filesz: table.length,
+    p_memsz: table.length,
+    p_align: 0x1000,
+  };
+  const patched = image.patch({
+    ...Object.fromEntries(Object.entries(header).map(([k, v]) => [`phdr[PT_GNU_RELRO].${k}`, v])),
+    'phdr[2].p_memsz': first + 8 * count - 0x3000,
+    'dyn[DT_RELA].d_val': vaddr,
+    'dyn[DT_RELASZ].d_val': table.length,
+  });
+  return Buffer.concat([patched.bytes(), Buffer.alloc(offset - patched.size), table]);
+}
+
 function valid(): Map<string, Buffer> {
   const images = new Map<string, Buffer>();
   const add = (name: string, image: ElfFile) => images.set(name, image.bytes());
   for (const [name, options] of Object.entries(libraries)) add(`minimal-${name}`, minimalLibrary(options));
-  for (const kind of ['static', 'static-pie', 'pie'] as const) add(`program-${kind}`, minimalProgram({ kind }));
+  for (const kind of ['static', 'static-pie', 'pie'] as const)
+    add(`program-${kind}`, minimalProgram({ kind }));
   for (const [name, { source, flags = [], versionScript }] of Object.entries(sources)) {
     const all = [...small, ...flags];
     if (versionScript !== undefined) {
@@ -90,6 +121,7 @@ function valid(): Map<string, Buffer> {
     const path = compileC(source, { name: `fuzz-${name}.so`, kind: 'shared', flags: all });
     images.set(`compiled-${name}`, readFileSync(path));
   }
+  images.set('minimal-dense', dense());
   return images;
 }
 
@@ -104,6 +136,6 @@ export function writeSeeds(directory: string): number {
   for (const [name, bytes] of valid())
     for (const [knob, values] of Object.entries(knobs)) write(`${name}-${knob}`, withKnobs(bytes, values));
   for (const { name, bytes } of malformed) write(`malformed-${name}`, bytes());
-  for (const { name, bytes } of found) write(`found-${name}`, bytes());
+  for (const { name, bytes, knobs } of found) write(`found-${name}`, withKnobs(bytes(), knobs));
   return count;
 }
