@@ -67,6 +67,14 @@ namespace {
 
 }  // namespace
 
+/// node_api.h's napi_module, as far as it is read here.
+struct NodeApiModule {
+  int version;
+  unsigned flags;
+  const char* file_name;
+  void* init;
+};
+
 struct LinkCallbacks {
   /// Pins a library whose thread-local objects wait for their threads to end: its code must stay until then.
   static int thread_atexit(void (*function)(void*), void* argument, void* dso_handle) {
@@ -77,8 +85,23 @@ struct LinkCallbacks {
         if (at < library->mapping_.size) library->pinned_ = true;
       }
     }
-    return __cxa_thread_atexit_impl(function, argument, nullptr);
+    // The C library counts destructors by object: this one's, which stays. Not null, which it takes for a
+    // repetition of the call before, even of none.
+    return __cxa_thread_atexit_impl(function, argument, &process_argc);
   }
+
+  /// Addons that register themselves in a constructor: Node would take the registration for the next file
+  /// that it opens itself, and abort. It is kept for whoever asks the library for its init function.
+  static void register_node_api_module(NodeApiModule* module) {
+    const std::lock_guard lock(open_mutex);
+    for (Library* library : open_libraries) {
+      const uint64_t at = reinterpret_cast<uint64_t>(module) - library->mapping_.base;
+      if (at < library->mapping_.size) library->addon_init_ = reinterpret_cast<uint64_t>(module->init);
+    }
+  }
+
+  /// One of the V8 API, which cannot be handed an environment: it stays a library.
+  static void ignore_v8_module(void*) {}
 
   static Resolution resolve(void* context, const SymbolName& wanted, bool thread_local_symbol) {
     const auto own = [](auto* function) {
@@ -90,10 +113,12 @@ struct LinkCallbacks {
           strcmp(wanted.name, "__cxa_thread_atexit") == 0)
         return own(&thread_atexit);
     }
+    if (strcmp(wanted.name, "napi_module_register") == 0) return own(&register_node_api_module);
+    if (strcmp(wanted.name, "node_module_register") == 0) return own(&ignore_v8_module);
     return static_cast<Library*>(context)->scope_->find(wanted, thread_local_symbol);
   }
 
-  static Resolution resolve_unique(void*, const SymbolName& wanted) { return find_in_process(wanted); }
+  static Resolution resolve_unique(void*, const SymbolName& wanted) { return find_unique(wanted); }
 
   static bool describe_tls(void* context, uint64_t module, uint64_t offset, uint64_t words[2]) {
     auto& library = *static_cast<Library*>(context);
@@ -397,7 +422,8 @@ uint64_t Library::symbol(const char* name) const {
                                  << " leaves its table, has no end or loops";
     raise(failure);
   }
-  return index == 0 ? 0 : final_address(tables_.symbols[index]);
+  if (index != 0) return final_address(tables_.symbols[index]);
+  return strcmp(name, "napi_register_module_v1") == 0 ? addon_init_ : 0;
 }
 
 std::vector<std::string> Library::symbol_names() const {

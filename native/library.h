@@ -61,6 +61,8 @@ class Library {
   void finish();
 
   /// Address of an exported symbol; 0 where there is none. Mapped or linked only. An IFUNC is resolved.
+  /// "napi_register_module_v1" is also found where an addon registered it in a constructor
+  /// (napi_module_register).
   uint64_t symbol(const char* name) const;
   std::vector<std::string> symbol_names() const;
   /// Nearest function symbol at or below an address of this image; empty when there is none.
@@ -101,6 +103,7 @@ class Library {
   std::unique_ptr<Scope> scope_;
   std::vector<std::unique_ptr<uint64_t[]>> tls_indices_;
   uint64_t tls_module_ = 0;
+  uint64_t addon_init_ = 0;  // what a self-registering addon registered
   const void* frames_ = nullptr;
   uint64_t frame_object_[8] = {};  // storage for libgcc's struct object
   link_map debugger_map_ = {};

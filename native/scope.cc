@@ -105,6 +105,17 @@ class Process {
     const std::lock_guard lock(mutex_);
     return start_set_;
   }
+
+  /// An object that defines the name as process-wide unique. It is looked into under the C library's lock,
+  /// which keeps it from being unmapped meanwhile; `index` is of the symbol.
+  const LoadedObject* unique_owner(const SymbolName& wanted, uint32_t& index) {
+    const std::lock_guard lock(mutex_);
+    Search search{*this, wanted, nullptr, 0};
+    dl_iterate_phdr(look_for_unique, &search);
+    index = search.index;
+    return search.found;
+  }
+
   const LoadedObject* interposer_of(const SymbolName& wanted) {
     const std::lock_guard lock(mutex_);
     for (const LoadedObject* object : interposers_)
@@ -120,6 +131,26 @@ class Process {
   static int read_counters(dl_phdr_info* info, size_t, void* to) {
     *static_cast<Counters*>(to) = Counters{info->dlpi_adds, info->dlpi_subs};
     return 1;
+  }
+
+  struct Search {
+    Process& process;
+    const SymbolName& wanted;
+    const LoadedObject* found;
+    uint32_t index;
+  };
+
+  static int look_for_unique(dl_phdr_info* info, size_t, void* context) {
+    auto& search = *static_cast<Search*>(context);
+    for (const LoadedObject* object : search.process.current_) {
+      if (object->bias != info->dlpi_addr || object->name != info->dlpi_name) continue;
+      const uint32_t index = find_symbol(object->tables, search.wanted);
+      if (index == 0 || ELF64_ST_BIND(object->tables.symbols[index].st_info) != STB_GNU_UNIQUE) continue;
+      search.found = object;
+      search.index = index;
+      return 1;
+    }
+    return 0;
   }
 
   static int add_object(dl_phdr_info* info, size_t, void* context) {
@@ -231,6 +262,17 @@ Resolution resolve_in(const LoadedObject& object, uint32_t index, bool thread_lo
   return Resolution{address, 0, 0, true};
 }
 
+/// In the objects that are never unloaded.
+Resolution find_in_process(const SymbolName& wanted) {
+  Process& process = Process::get();
+  process.refresh();
+  for (const LoadedObject* object : process.start_set()) {
+    const uint32_t index = find_symbol(object->tables, wanted);
+    if (index != 0) return resolve_in(*object, index, false);
+  }
+  return {};
+}
+
 }  // namespace
 
 Scope::Scope(const std::vector<std::string>& needed, const std::vector<std::string>& directories,
@@ -275,14 +317,14 @@ Resolution Scope::find(const SymbolName& wanted, bool thread_local_symbol) const
   return Resolution{reinterpret_cast<uint64_t>(global), 0, 0, global != nullptr};
 }
 
-Resolution find_in_process(const SymbolName& wanted) {
-  Process& process = Process::get();
-  process.refresh();
-  for (const LoadedObject* object : process.start_set()) {
-    const uint32_t index = find_symbol(object->tables, wanted);
-    if (index != 0) return resolve_in(*object, index, false);
-  }
-  return {};
+Resolution find_unique(const SymbolName& wanted) {
+  const Resolution found = find_in_process(wanted);
+  if (found.found) return found;
+  uint32_t index = 0;
+  const LoadedObject* object = Process::get().unique_owner(wanted, index);
+  if (object == nullptr || dlopen(object->name.c_str(), RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE) == nullptr)
+    return {};
+  return resolve_in(*object, index, false);
 }
 
 }  // namespace insitu

@@ -37,7 +37,8 @@ class Scope {
   std::vector<const LoadedObject*> objects_;  // breadth first
 };
 
-/// Resolution of a process-wide unique symbol (STB_GNU_UNIQUE), if the process has it already.
-Resolution find_in_process(const SymbolName& wanted);
+/// Resolution of a process-wide unique symbol (STB_GNU_UNIQUE), if an object of the C library's has it
+/// already. That object stays loaded from then on.
+Resolution find_unique(const SymbolName& wanted);
 
 }  // namespace insitu

@@ -1,5 +1,6 @@
 #include "tls.h"
 
+#include <limits.h>
 #include <pthread.h>
 
 #include <atomic>
@@ -32,12 +33,6 @@ struct ThreadTable {
   void* blocks[];
 };
 
-void free_table(void* pointer) {
-  auto* table = static_cast<ThreadTable*>(pointer);
-  for (uint64_t i = 0; i < table->size; i++) free(table->blocks[i]);
-  free(table);
-}
-
 [[noreturn]] void out_of_memory() {
   static const char text[] = "insitu: no memory for a thread's TLS block\n";
   fwrite(text, 1, sizeof text - 1, stderr);
@@ -54,6 +49,20 @@ __attribute__((tls_model("initial-exec"), visibility("hidden"))) __thread Thread
 }
 
 namespace {
+
+/// Other destructors of thread-specific data may still use thread-local variables: blocks go in the last of
+/// the rounds that POSIX promises, as the C library's go after all of them.
+void free_table(void* pointer) {
+  static thread_local int rounds = 0;
+  if (++rounds < PTHREAD_DESTRUCTOR_ITERATIONS) {
+    pthread_setspecific(thread_end, pointer);
+    return;
+  }
+  auto* table = static_cast<ThreadTable*>(pointer);
+  insitu_tls_table = nullptr;
+  for (uint64_t i = 0; i < table->size; i++) free(table->blocks[i]);
+  free(table);
+}
 
 ThreadTable* grow_table(uint64_t index) {
   std::call_once(thread_end_made, [] { pthread_key_create(&thread_end, free_table); });
