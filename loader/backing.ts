@@ -152,16 +152,16 @@ export interface Mount {
 /** /proc/self/mountinfo (proc(5)), by mount id. */
 export function mounts(): Map<number, Mount> {
   const found = new Map<number, Mount>();
-  const unescape = (field: string) =>
+  const decode = (field: string) =>
     field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
   for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) {
     const fields = line.split(' ');
     const dash = fields.indexOf('-');
     if (dash < 6) continue;
     found.set(Number(fields[0]), {
-      mountPoint: unescape(fields[4] as string),
+      mountPoint: decode(fields[4] as string),
       fileSystem: fields[dash + 1] ?? '',
-      source: unescape(fields[dash + 2] ?? ''),
+      source: decode(fields[dash + 2] ?? ''),
       options: `${fields[5]},${fields[dash + 3] ?? ''}`,
     });
   }
@@ -178,7 +178,8 @@ function mountOf(id: number): Mount | undefined {
 
 function daxHugePages(offset: number | null, size: number): { possible: boolean; reason: string } {
   if (size < 2 << 20) return { possible: false, reason: 'the file is smaller than 2 MiB' };
-  if (offset === null) return { possible: false, reason: 'the file system does not tell where the file lies' };
+  if (offset === null)
+    return { possible: false, reason: 'the file system does not tell where the file lies' };
   if (offset !== 0) {
     const reason = `the first extent lies 0x${offset.toString(16)} bytes off a 2 MiB boundary of the medium`;
     return { possible: false, reason };

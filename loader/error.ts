@@ -63,7 +63,8 @@ interface NativeError extends Error {
 /** Gives an error of the addon its file; anything else passes unchanged. */
 export function inFile(path: string, thrown: unknown): unknown {
   const error = thrown as NativeError;
-  if (!(error instanceof Error) || error instanceof LoadError || typeof error.code !== 'string') return thrown;
+  if (!(error instanceof Error) || error instanceof LoadError || typeof error.code !== 'string')
+    return thrown;
   if (error.syscall === undefined || error.errno === undefined)
     return new LoadError(error.code, path, error.message, error.offset);
   const text = `${error.code}: ${error.message}, ${error.syscall}`;

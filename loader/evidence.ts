@@ -46,7 +46,8 @@ function rangesOf(handle: ImageHandle, page: number): Range[] {
     else if (segment.prot === 'r--') add('rodata', start, end);
     else if (segment.placement === 'zero') add('bss', start, end);
     else {
-      const split = relro.start >= start && relro.start < end ? Math.max(start, Math.min(relro.end, end)) : start;
+      const split =
+        relro.start >= start && relro.start < end ? Math.max(start, Math.min(relro.end, end)) : start;
       add('relro', start, split);
       add('data', split, end);
     }
@@ -78,7 +79,8 @@ export function summarise(ranges: readonly (Census & { name: RangeName })[], med
   const of = `of ${sum('present')} resident text pages`;
   if (source !== 'frame numbers')
     return `${own} ${of} are the file's own; frame numbers need CAP_SYS_ADMIN, so their medium is not shown`;
-  if (medium === 'dax' || medium === 'devdax') return `${sum('nvm')} ${of} lie in NVM, ${sum('ram')} in System RAM`;
+  if (medium === 'dax' || medium === 'devdax')
+    return `${sum('nvm')} ${of} lie in NVM, ${sum('ram')} in System RAM`;
   const storage = medium === 'ram' ? 'the RAM file system itself (volatile)' : 'the page cache';
   return `${own} ${of} are frames of ${storage}, ${sum('anonymous')} are copies; ${sum('nvm')} lie in NVM`;
 }

@@ -25,7 +25,8 @@ export function detect(head: readonly [number, number]): Family {
   if (first === ELF) return 'elf';
   // The word behind the magic is version and layer: 1/0 for a core module, n/1 for a component
   // (WebAssembly Core 5.5.15; Component Model, Binary.md).
-  if (first === WASM) return second === 1 ? 'wasm-module' : second >>> 16 === 1 ? 'wasm-component' : 'unknown';
+  if (first === WASM)
+    return second === 1 ? 'wasm-module' : second >>> 16 === 1 ? 'wasm-component' : 'unknown';
   if ((first & 0xffff) === SHEBANG) return 'script';
   return 'unknown';
 }

@@ -101,6 +101,7 @@ interface Addon {
   dlopenBase(handle: bigint): bigint;
   mapFloor(path: string, offset: number, length: number): number;
   touchPages(address: bigint, length: number): number;
+  dropPageCache(path: string): number;
   callInt(address: bigint): number;
 }
 

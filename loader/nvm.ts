@@ -31,7 +31,8 @@ export class Region implements Disposable {
   constructor(path: string, options: OpenOptions = {}) {
     this.path = path;
     this.writable = Boolean(options.write || options.create);
-    const flags = (this.writable ? constants.O_RDWR : constants.O_RDONLY) | (options.create ? constants.O_CREAT : 0);
+    const flags =
+      (this.writable ? constants.O_RDWR : constants.O_RDONLY) | (options.create ? constants.O_CREAT : 0);
     try {
       this.#fd = native.openRegion(path, flags, options.mode ?? 0o600);
     } catch (error) {
@@ -113,7 +114,9 @@ export function sync(region: Region, address: bigint, length: number): number {
 /** Copies from a region to DRAM, as pread(2). @returns bytes read, fewer only at the end */
 export function read(region: Region, to: Uint8Array, position: number): number {
   if (region.backing.medium !== 'devdax') return readSync(region.fd, to, 0, to.byteLength, position);
-  return throughMapping(region, position, to.byteLength, PROT_READ, (address) => native.loadRegion(address, to));
+  return throughMapping(region, position, to.byteLength, PROT_READ, (address) =>
+    native.loadRegion(address, to),
+  );
 }
 
 /** Copies from DRAM to a region, as pwrite(2). @returns bytes written */

@@ -59,7 +59,12 @@ const reasons = [
  * Plans the in-place mapping of an image, or with `place` = 'copy' its twin, the copy-load. Pure.
  * @param start where the image starts in its file, in bytes
  */
-export function plan(image: Image, storage: StorageRules, place: 'in-place' | 'copy' = 'in-place', start = 0): Plan {
+export function plan(
+  image: Image,
+  storage: StorageRules,
+  place: 'in-place' | 'copy' = 'in-place',
+  start = 0,
+): Plan {
   native.planOf(image.handle, start, storage.granule, storage.medium !== 'devdax', place === 'copy', slots);
   return planInSlots();
 }

@@ -555,6 +555,13 @@ Napi::Value map_floor(const Info& info) {
   return Napi::Number::New(info.Env(), text[0]);
 }
 
+/// (path): asks the kernel to drop the file's pages from the page cache; they must be clean.
+Napi::Value drop_page_cache(const Info& info) {
+  StoredFile file(string_at(info, 0).c_str());
+  fdatasync(file.fd());
+  return Napi::Number::New(info.Env(), posix_fadvise(file.fd(), 0, 0, POSIX_FADV_DONTNEED));
+}
+
 /// Reads a byte of each page; answers their sum, so that it can't be optimised away.
 Napi::Value touch_pages(const Info& info) {
   const volatile uint8_t* bytes = reinterpret_cast<const uint8_t*>(address_at(info, 0));
@@ -625,6 +632,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   set("dlsym", guarded_call<dlsym_address>);
   set("dlopenBase", guarded_call<dlopen_base>);
   set("mapFloor", guarded_call<map_floor>);
+  set("dropPageCache", guarded_call<drop_page_cache>);
   set("touchPages", guarded_call<touch_pages>);
   set("callInt", guarded_call<call_int>);
   set("setPendingAddon", guarded_call<set_pending_addon>);

@@ -4,7 +4,11 @@ ADDON_OBJECTS := $(addprefix $(OBJ)/addon/, elf.o dynamic.o symbols.o plan.o seg
 ADDON_FLAGS := $(COMMON) -fPIC -ftls-model=initial-exec -D_GNU_SOURCE
 TLS_ARCH := $(if $(filter arm64,$(ARCH)),tls_aarch64.S,tls_x86_64.S)
 
-addon: $(OUT)/insitu.node
+addon: $(OUT)/insitu.node $(OUT)/small.so
+
+$(OUT)/small.so: small.c
+	@mkdir -p $(@D)
+	$(CC) -O2 -fPIC -shared -nostdlib -Wl,-z,relro,-z,now -o $@ $<
 
 $(OUT)/insitu.node: $(ADDON_OBJECTS)
 	@mkdir -p $(@D)

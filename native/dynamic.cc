@@ -142,7 +142,7 @@ bool take_relocations(const Image& image, const Raw& raw, Dynamic& d, Failure& f
     return fail(failure, "ERR_DYNAMIC", raw.at) << "DT_PLTREL is " << raw[DT_PLTREL] << "; want 7 (DT_RELA)";
   if ((raw[DT_RELASZ] != 0 && raw[DT_RELA] == 0) || (raw[DT_PLTRELSZ] != 0 && raw[DT_JMPREL] == 0))
     return fail(failure, "ERR_DYNAMIC", raw.at)
-           << "has the size of a relocation table and no DT_RELA or DT_JMPREL";
+           << "has the size of a relocation table and no DT_RELA or DT_JMPREL; want both or neither";
   return take_table(image, DT_RELA, raw[DT_RELA], raw[DT_RELASZ], sizeof(Elf64_Rela), raw.at, d.rela,
                     failure) &&
          take_table(image, DT_JMPREL, raw[DT_JMPREL], raw[DT_PLTRELSZ], sizeof(Elf64_Rela), raw.at, d.jmprel,

@@ -27,6 +27,8 @@ const char* segment_type_name(uint32_t type) {
   }
 }
 
+constexpr uint64_t kMaxAlignment = uint64_t{1} << 30;  // of which plan_image finds a place
+
 bool is_power_of_two(uint64_t value) { return value != 0 && (value & (value - 1)) == 0; }
 
 /// "PT_LOAD[2] at 0x78 " starts every message about a program header; `field` is the offset of the field in
@@ -129,6 +131,9 @@ bool add_load(const Elf64_Phdr& ph, uint32_t index, uint64_t at, uint64_t page, 
   if (ph.p_align > 1 && !is_power_of_two(ph.p_align))
     return fail_segment(failure, "ERR_SEGMENT", ph, index, at, 48)
            << "has p_align " << Hex{ph.p_align} << "; want a power of two";
+  if (ph.p_align > kMaxAlignment)
+    return fail_segment(failure, "ERR_SEGMENT", ph, index, at, 48)
+           << "has p_align " << Hex{ph.p_align} << "; want at most " << Hex{kMaxAlignment};
   if ((ph.p_vaddr - ph.p_offset) % page != 0 ||
       (ph.p_align > 1 && (ph.p_vaddr - ph.p_offset) % ph.p_align != 0))
     return fail_segment(failure, "ERR_SEGMENT", ph, index, at, 16)

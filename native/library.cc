@@ -419,7 +419,7 @@ uint64_t Library::symbol(const char* name) const {
   if (broken) {
     Failure failure;
     fail(failure, "ERR_HASH", 0) << "hash chain of symbol " << name
-                                 << " leaves its table, has no end or loops";
+                                 << " leaves its table, has no end or loops; want one that ends in it";
     raise(failure);
   }
   if (index != 0) return final_address(tables_.symbols[index]);

@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <time.h>
 
 namespace insitu {
@@ -44,6 +45,15 @@ void require_shared_object(const Library& library) {
   }
 }
 
+/// The kernel would refuse it at the last step, and a copy-load not at all.
+void require_executable_mount(const StorageFacts& facts) {
+  if (!(facts.mount_flags & ST_NOEXEC)) return;
+  LoadFailure failure;
+  fail(failure, "ERR_NOT_MAPPABLE", 0)
+      << "is on a file system that is mounted noexec; want one whose files may be executed";
+  throw failure;
+}
+
 void touch_text(const Library& library, const Plan& plan) {
   for (uint32_t i = 0; i < plan.count; i++) {
     const PlannedSegment& s = plan.segments[i];
@@ -84,6 +94,7 @@ std::unique_ptr<Library> load(const char* path, const LoadOptions& options, Load
 
   auto library = std::make_unique<Library>(path, Source{file.fd(), 0, file.facts().size, nullptr});
   require_shared_object(*library);
+  require_executable_mount(file.facts());
   watch.end(Phase::read);
 
   Plan plan;

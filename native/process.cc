@@ -38,6 +38,11 @@ uint64_t now_ns() {
 
 /// What Node changed for itself and a program would inherit.
 void restore_defaults() {
+  for (int fd = 0; fd < 3; fd++) {
+    const int flags = fcntl(fd, F_GETFL);
+    if (flags >= 0 && (flags & O_NONBLOCK)) fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+    fcntl(fd, F_SETFD, 0);
+  }
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -149,11 +154,6 @@ void wait_traced(pid_t pid, uint64_t inode, ProcessOutcome& outcome, rusage& usa
 int replace_process(const Command& command) {
   const std::vector<char*> arguments = pointers_to(command.arguments),
                            environment = pointers_to(command.environment);
-  for (int fd = 0; fd < 3; fd++) {
-    const int flags = fcntl(fd, F_GETFL);
-    if (flags >= 0 && (flags & O_NONBLOCK)) fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
-    fcntl(fd, F_SETFD, 0);
-  }
   restore_defaults();
   return exec(command, arguments, environment);
 }

@@ -138,7 +138,7 @@ void write_back(const void* address, uint64_t size) {
 RegionMapping region_map(int fd, uint64_t start, uint64_t length, int prot, uint64_t alignment,
                          const char* path) {
   check_prot(prot, "mmap");
-  if (start % alignment != 0 || length % alignment != 0 || length == 0)
+  if (alignment == 0 || start % alignment != 0 || length % alignment != 0 || length == 0)
     refuse(EINVAL, "mmap",
            "start and length are not multiples of the region's unit of mapping, or length is 0");
   // MAP_SHARED_VALIDATE makes the kernel refuse MAP_SYNC (EOPNOTSUPP) where it could not keep the promise.

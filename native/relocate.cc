@@ -150,7 +150,8 @@ bool Relocator::report_missing(Failure& failure) const {
   if (missing_count_ == 0) return true;
   return fail(failure, "ERR_SYMBOL", 0)
          << missing_count_ << (missing_count_ == 1 ? " symbol is" : " symbols are")
-         << " defined nowhere in the process or the needed libraries: " << missing_.c_str();
+         << " defined nowhere: " << missing_.c_str()
+         << "; want definitions in the process or the needed libraries";
 }
 
 bool Relocator::apply_tls(const Entry& entry, const Elf64_Sym& symbol, const SymbolName& name,

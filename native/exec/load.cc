@@ -3,64 +3,13 @@
 #include <errno.h>
 
 #include "exec/pages.h"
+#include "plan.h"
 #include "sys.h"
 
 namespace insitu {
 namespace {
 
-constexpr uint64_t kHugePage = 2 << 20;
 constexpr uint64_t kMaxAlign = 1 << 30;
-
-uint32_t prot_of(uint32_t flags) {
-  return (flags & PF_R ? PROT_READ : 0) | (flags & PF_W ? PROT_WRITE : 0) | (flags & PF_X ? PROT_EXEC : 0);
-}
-
-/// A mapping of the file takes whole granules, and no other segment may lie in them.
-bool fits_granules(const Image& image, uint32_t index, const Target& target, uint64_t page) {
-  const uint64_t granule = target.granule;
-  if (granule == page) return true;  // read_image has seen to it
-  const Segment& s = image.segments[index];
-  if (target.source.start % granule != 0 || (s.vaddr - s.offset) % granule != 0) return false;
-  if (index > 0 && page_up(image.segments[index - 1].end(), page) > page_down(s.vaddr, granule)) return false;
-  return index + 1 == image.segment_count ||
-         page_down(image.segments[index + 1].vaddr, page) >= page_up(s.end(), granule);
-}
-
-void add(Plan& plan, const PlannedSegment& segment) { plan.segments[plan.count++] = segment; }
-
-/// Copy-on-write where the file has bytes, and anonymous memory from the first whole page of .bss on.
-void add_writable(const Segment& s, uint64_t page, Plan& plan) {
-  if (s.file_size == 0)
-    return add(plan, PlannedSegment{s.offset, 0, s.vaddr, s.mem_size, prot_of(s.flags), Placement::zero});
-  const uint64_t stored = page_up(s.file_end(), page);
-  add(plan, PlannedSegment{s.offset, s.file_size, s.vaddr, s.file_size, prot_of(s.flags), Placement::cow});
-  if (s.end() > stored)
-    add(plan, PlannedSegment{0, 0, stored, s.end() - stored, prot_of(s.flags), Placement::zero});
-}
-
-void plan_segment(const Image& image, uint32_t index, const Target& target, bool copy, Plan& plan) {
-  const Segment& s = image.segments[index];
-  const bool in_place = !copy && fits_granules(image, index, target, plan.page);
-  if (in_place && (s.flags & PF_W) && target.private_mappings) return add_writable(s, plan.page, plan);
-  // Read-only .bss cannot be cleared in place: the rest of its page in the file need not be zero.
-  const bool whole = !(s.flags & PF_W) && s.file_size == s.mem_size;
-  add(plan, PlannedSegment{s.offset, s.file_size, s.vaddr, s.mem_size, prot_of(s.flags),
-                           in_place && whole ? Placement::in_place : Placement::copied});
-}
-
-/// Text of a huge page and more shall be mappable by huge pages, which needs its address and its place in the
-/// file to be the same modulo 2 MiB; where p_align wants something else, p_align wins.
-void choose_place(const Image& image, const Target& target, Plan& plan) {
-  plan.alignment = image.max_align > target.granule ? image.max_align : target.granule;
-  if (image.type == ET_EXEC) plan.alignment = target.granule;
-  for (uint32_t i = 0; i < image.segment_count && plan.alignment < kHugePage; i++) {
-    const Segment& s = image.segments[i];
-    const uint64_t congruence = (target.source.start + s.offset - s.vaddr) & (kHugePage - 1);
-    if (!(s.flags & PF_X) || s.file_size < kHugePage || congruence % plan.alignment != 0) continue;
-    plan.alignment = kHugePage;
-    plan.congruence = congruence;
-  }
-}
 
 bool check_runnable(const Image& image, Failure& failure) {
   const Segment* entry = image.segment_at(image.entry, 1);
@@ -98,12 +47,8 @@ bool explain(const Target& target, Failure& failure) {
 
 bool make_plan(const Image& image, const Target& target, uint64_t page, bool copy, Plan& plan,
                Failure& failure) {
-  plan.page = page;
-  plan.granule = target.granule;
-  plan.lo = page_down(image.lo, target.granule);
-  plan.hi = image.hi;
-  for (uint32_t i = 0; i < image.segment_count; i++) plan_segment(image, i, target, copy, plan);
-  choose_place(image, target, plan);
+  plan_image(image, StorageRules{target.source.start, target.granule, target.private_mappings}, copy, page,
+             plan);
   return check_plan(plan, failure);
 }
 

@@ -55,7 +55,11 @@ export class Library implements Disposable {
       throw inFile(this.path, error);
     }
     if (address === 0n)
-      throw new LoadError('ERR_SYMBOL', this.path, `exports no symbol ${name}; insitu inspect --symbols lists them`);
+      throw new LoadError(
+        'ERR_SYMBOL',
+        this.path,
+        `exports no symbol ${name}; insitu inspect --symbols lists them`,
+      );
     return address;
   }
 
@@ -72,7 +76,11 @@ export class Library implements Disposable {
     const types = foreignFunctions();
     const name = /([A-Za-z_]\w*)\s*\(/.exec(prototype)?.[1];
     if (name === undefined)
-      throw new LoadError('ERR_PROTOTYPE', this.path, `'${prototype}' is no C prototype; want e.g. 'int f(int)'`);
+      throw new LoadError(
+        'ERR_PROTOTYPE',
+        this.path,
+        `'${prototype}' is no C prototype; want e.g. 'int f(int)'`,
+      );
     const address = this.symbol(name);
     try {
       let type = functionTypes.get(prototype);

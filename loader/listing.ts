@@ -1,0 +1,130 @@
+// Everything insitu can say of a stored file without running it: what inspect prints.
+import { createRequire } from 'node:module';
+import { type Backing, OpenFile } from './backing.ts';
+import { inFile, LoadError } from './error.ts';
+import { detect, type Format, type ProgramKind } from './format.ts';
+import { read } from './image.ts';
+import { type ImageDetails, native } from './native.ts';
+import { type PlanSegment, plan } from './plan.ts';
+
+export interface Listing {
+  file: string;
+  format: Format;
+  kind: ProgramKind | null;
+  machine: string | null;
+  size: number;
+  backing: Backing;
+  hugePages: { possible: boolean; reason: string };
+  segments: readonly PlanSegment[];
+  relocations: ImageDetails['relocations'];
+  needed: string[];
+  interpreter: string | null;
+  soname: string | null;
+  runpath: string | null;
+  /** The program header table as it is stored; null for what is no ELF image. */
+  programHeaders: ProgramHeader[] | null;
+  symbols?: string[];
+}
+
+export interface ProgramHeader {
+  type: string;
+  offset: number;
+  vaddr: number;
+  fileSize: number;
+  memSize: number;
+  flags: string;
+}
+
+const nothing = { relative: 0, symbol: 0, irelative: 0, tls: 0, text: 0 };
+
+/** @throws LoadError for what is no regular file, and for a malformed ELF image. */
+export function list(path: string, withSymbols = false): Listing {
+  using file = new OpenFile(path);
+  const family = detect(file.head);
+  const { backing } = file;
+  const common = { file: path, size: backing.size, backing, hugePages: backing.hugePages };
+  if (family === 'elf') return { ...common, ...listElf(file, withSymbols) };
+  if (backing.size === 0)
+    throw new LoadError('ERR_TRUNCATED', path, 'file is empty; want a program, library or module');
+  return {
+    ...common,
+    format: family,
+    kind: null,
+    machine: family.startsWith('wasm') ? 'wasm' : null,
+    segments: [],
+    relocations: nothing,
+    needed: [],
+    interpreter: family === 'script' ? scriptInterpreter(file) : null,
+    soname: null,
+    runpath: null,
+    programHeaders: null,
+  };
+}
+
+function listElf(
+  file: OpenFile,
+  withSymbols: boolean,
+): Omit<Listing, 'file' | 'size' | 'backing' | 'hugePages'> {
+  const image = read(file);
+  const { segments } = plan(image, file.backing);
+  const programHeaders = headersByElfy(file);
+  try {
+    native.mapForInspection(image.handle);
+    const { relocations, needed, interpreter, soname, runpath, rpath, damaged } = native.imageDetails(
+      image.handle,
+    );
+    const symbols = withSymbols ? { symbols: native.imageSymbols(image.handle) } : {};
+    if (damaged)
+      throw new LoadError(
+        'ERR_CHANGED',
+        file.path,
+        'lost pages while it was read; want a file that does not shrink',
+      );
+    const { format, kind, machine } = image;
+    const rest = { needed, interpreter, soname, runpath: runpath ?? rpath, programHeaders, ...symbols };
+    return { format, kind, machine, segments, relocations, ...rest };
+  } catch (error) {
+    throw inFile(file.path, error);
+  } finally {
+    native.closeImage(image.handle);
+  }
+}
+
+interface ElfyProgram {
+  type: string;
+  offset: number;
+  vaddr: number;
+  filesz: number;
+  memsz: number;
+  flags: { r: boolean; w: boolean; x: boolean };
+}
+
+/**
+ * The program headers through elfy, over a mapped view of the file: nothing is read into memory. elfy checks next to
+ * nothing, so it sees only what the native reader has accepted; it throws where there are no section headers.
+ */
+function headersByElfy(file: OpenFile): ProgramHeader[] | null {
+  const elfy = createRequire(import.meta.url)('elfy') as {
+    parse(bytes: Buffer): { body: { programs: ElfyProgram[] } };
+  };
+  try {
+    const view = native.view(file.fd, 0, file.backing.size, file.path);
+    return elfy.parse(view).body.programs.map(({ type, offset, vaddr, filesz, memsz, flags }) => ({
+      type,
+      offset: Number(offset),
+      vaddr: Number(vaddr),
+      fileSize: Number(filesz),
+      memSize: Number(memsz),
+      flags: `${flags.r ? 'r' : '-'}${flags.w ? 'w' : '-'}${flags.x ? 'x' : '-'}`,
+    }));
+  } catch {
+    return null;
+  }
+}
+
+/** The path behind '#!' (execve(2)). */
+function scriptInterpreter(file: OpenFile): string | null {
+  const view = native.view(file.fd, 0, Math.min(file.backing.size, 256), file.path);
+  const line = view.toString('latin1').split('\n', 1)[0] ?? '';
+  return line.slice(2).trim().split(/\s+/)[0] || null;
+}

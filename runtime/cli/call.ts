@@ -1,0 +1,40 @@
+import { findLibrary } from '../library/find.ts';
+import { loadSync } from '../library/index.ts';
+import { parseArguments } from '../library/prototype.ts';
+import { parse, toJson, untilFile } from './options.ts';
+import { UsageError } from './outcome.ts';
+
+const help = `insitu call: load a library in place, call one of its functions, print what it returns.
+
+usage: insitu call [--copy] [--require-in-place] [--report] FILE 'PROTOTYPE' args…
+
+  --copy              load it by copying instead
+  --require-in-place  refuse unless it lies on NVM and nothing has to be copied
+  --report            the load's report, as JSON on stderr
+
+The prototype is C's, in koffi's types (int, uint, long, ulong, int64_t, double, str, void * …).
+
+  insitu call /usr/lib/x86_64-linux-gnu/libz.so.1 'ulong crc32(ulong, str, uint)' 0 hello 5
+`;
+
+export function main(args: readonly string[]): number {
+  const [own, rest] = untilFile(args, []);
+  const { values } = parse(own, {
+    copy: { type: 'boolean' },
+    'require-in-place': { type: 'boolean' },
+    report: { type: 'boolean' },
+  });
+  if (values.help) {
+    process.stdout.write(help);
+    return 0;
+  }
+  const [file, prototype, ...texts] = rest;
+  if (file === undefined || prototype === undefined) throw new UsageError("call wants FILE and 'PROTOTYPE'");
+  const parameters = parseArguments(prototype, texts);
+  const place = values.copy ? 'copy' : 'in-place';
+  using library = loadSync(findLibrary(file), { place, requireInPlace: Boolean(values['require-in-place']) });
+  const result: unknown = library.func(prototype)(...parameters);
+  if (result !== undefined) process.stdout.write(`${String(result)}\n`);
+  if (values.report) process.stderr.write(`${toJson(library.report)}\n`);
+  return 0;
+}

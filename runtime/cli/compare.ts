@@ -1,0 +1,89 @@
+import { type Comparison, compare } from '../compare/index.ts';
+import { findLibrary } from '../library/find.ts';
+import { parseArguments } from '../library/prototype.ts';
+import { findProgram } from '../program/index.ts';
+import { parse, printJson } from './options.ts';
+import { UsageError } from './outcome.ts';
+import { bytes, progress, table, time } from './text.ts';
+
+const help = `insitu compare: what a start in place costs against a copy-load, and against what you would use instead.
+
+usage: insitu compare [--runs N] [--cold] [--json] FILE [--call 'PROTOTYPE' args… | -- program args…]
+
+  --runs N   samples a way, each a fresh process (default 20)
+  --cold     drop the file from the page cache before each sample (not where the file is its own storage)
+  --call     a library's first call, timed with the load; without it the first byte of text is touched
+  --json     for programs
+
+Ways: in-place, copy-load (the same bytes read into anonymous memory), dlopen or execve, and mmap-floor (open, map the
+text, touch it: the least that can be). They take turns. "first" is the first load of a process.
+
+  insitu compare /usr/lib/x86_64-linux-gnu/libz.so.1 --call 'ulong crc32(ulong, str, uint)' 0 hello 5
+  insitu compare --runs 50 /bin/true
+`;
+
+export async function main(args: readonly string[]): Promise<number> {
+  const callAt = args.indexOf('--call');
+  const dashes = args.indexOf('--');
+  const isCall = callAt >= 0 && (dashes < 0 || callAt < dashes);
+  const cut = isCall ? callAt : dashes >= 0 ? dashes : args.length;
+  const behind = args.slice(cut + 1);
+  const { values, positionals } = parse(args.slice(0, cut), {
+    runs: { type: 'string' },
+    cold: { type: 'boolean' },
+    json: { type: 'boolean' },
+  });
+  if (values.help) {
+    process.stdout.write(help);
+    return 0;
+  }
+  const [name] = positionals;
+  if (name === undefined || positionals.length > 1) throw new UsageError('compare wants one FILE');
+  const runs = Number(values.runs ?? 20);
+  if (!Number.isInteger(runs) || runs < 1 || runs > 10000)
+    throw new UsageError(`--runs ${values.runs}: want 1 to 10000`);
+  const [prototype, ...callArguments] = isCall ? behind : [];
+  if (isCall && prototype === undefined) throw new UsageError("--call wants a 'PROTOTYPE'");
+  if (prototype !== undefined) parseArguments(prototype, callArguments);
+  const comparison = await compare(findLibrary(findProgram(name)), {
+    runs,
+    cold: Boolean(values.cold),
+    ...(prototype !== undefined && { call: { prototype, args: callArguments } }),
+    ...(!isCall && { args: behind }),
+    onProgress: (done, total) => progress(done === total ? '' : `sample ${done} of ${total}`),
+  });
+  if (values.json) printJson(comparison);
+  else process.stdout.write(describe(comparison));
+  return 0;
+}
+
+function describe(comparison: Comparison): string {
+  const head = ['way', 'median', 'min', 'p90', 'first', 'in place', 'copied', 'private', 'faults'];
+  const rows = comparison.ways.map((way) => [
+    way.name,
+    time(way.medianNs),
+    time(way.minNs),
+    time(way.p90Ns),
+    time(way.firstMedianNs),
+    bytes(way.bytesInPlace),
+    bytes(way.bytesCopied),
+    bytes(way.privateBytes),
+    `${way.minorFaults + way.majorFaults}`,
+  ]);
+  const ratios = comparison.ratios.map(({ name, value }) => `  ${name}: ${value}${verdict(name, value)}`);
+  const { file, format, backing, runs, temperature } = comparison;
+  return [
+    `${file} (${format}) on ${backing.fileSystem}: ${runs} samples a way, ${temperature}`,
+    '',
+    table([head, ...rows]),
+    '',
+    ...ratios,
+    ...comparison.notes.map((note) => `  note: ${note}`),
+    '',
+  ].join('\n');
+}
+
+/** Where insitu loses, it says so. */
+function verdict(name: string, value: number): string {
+  return name.endsWith('/ in-place') && value < 1 ? '  <- in place is slower' : '';
+}

@@ -1,0 +1,114 @@
+import { type Listing, list } from '../../loader/listing.ts';
+import { findLibrary } from '../library/find.ts';
+import { parse, printJson } from './options.ts';
+import { UsageError } from './outcome.ts';
+import { bytes, facts, hex, table } from './text.ts';
+
+const help = `insitu inspect: what a file is, what it is stored on, and what would be mapped how. Nothing of it runs.
+
+usage: insitu inspect [--json] [--symbols] [--headers] [--evidence] FILE
+
+  --json      everything, for programs
+  --symbols   the dynamic symbols that it defines
+  --headers   the program header table as stored
+  --evidence  load the library (its constructors run) and show by frame where its pages are
+
+  insitu inspect /bin/ls
+  insitu inspect --symbols /usr/lib/x86_64-linux-gnu/libz.so.1
+  insitu inspect --json module.wasm | jq .format
+`;
+
+export async function main(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parse(args, {
+    json: { type: 'boolean' },
+    symbols: { type: 'boolean' },
+    headers: { type: 'boolean' },
+    evidence: { type: 'boolean' },
+  });
+  if (values.help) {
+    process.stdout.write(help);
+    return 0;
+  }
+  const [name] = positionals;
+  if (name === undefined || positionals.length > 1) throw new UsageError('inspect wants one FILE');
+  const file = findLibrary(name);
+  const listing = list(file, Boolean(values.symbols));
+  const evidence = values.evidence ? await evidenceOf(file, listing) : undefined;
+  if (values.json) printJson({ ...listing, ...(evidence && { evidence }) });
+  else
+    process.stdout.write(
+      `${describe(listing, Boolean(values.headers))}${evidence ? `\n${evidence.summary}\n` : ''}`,
+    );
+  return 0;
+}
+
+async function evidenceOf(file: string, listing: Listing) {
+  if (listing.format !== 'elf-shared' && listing.format !== 'node-addon')
+    throw new UsageError('--evidence wants a library; insitu run --report tells the same of a program');
+  const { loadSync } = await import('../library/index.ts');
+  using library = loadSync(file);
+  return library.report.evidence;
+}
+
+function describe(listing: Listing, headers: boolean): string {
+  const { backing, relocations: r } = listing;
+  const traits = [
+    backing.dax ? 'DAX' : '',
+    backing.mapSync ? 'MAP_SYNC' : '',
+    backing.volatile ? 'volatile' : '',
+    backing.noexec ? 'noexec' : '',
+  ].filter(Boolean);
+  const where = backing.mountPoint === null ? '' : ` at ${backing.mountPoint}`;
+  const rows: [string, string][] = [
+    ['file', `${listing.file} (${bytes(listing.size)})`],
+    ['format', [listing.format, listing.kind, listing.machine].filter(Boolean).join(', ')],
+    [
+      'stored on',
+      `${backing.fileSystem}${where}: ${backing.medium}${traits.length ? ` (${traits.join(', ')})` : ''}`,
+    ],
+    ['huge pages', `${listing.hugePages.possible ? 'possible' : 'no'}: ${listing.hugePages.reason}`],
+  ];
+  if (listing.interpreter) rows.push(['interpreter', listing.interpreter]);
+  if (listing.soname) rows.push(['soname', listing.soname]);
+  if (listing.runpath) rows.push(['run path', listing.runpath]);
+  if (listing.needed.length) rows.push(['needs', listing.needed.join(' ')]);
+  if (listing.segments.length)
+    rows.push([
+      'relocations',
+      `${r.relative} relative, ${r.symbol} symbol, ${r.irelative} irelative, ${r.tls} tls, ${r.text} in text`,
+    ]);
+  const parts = [facts(rows)];
+  if (listing.segments.length) parts.push(segmentTable(listing));
+  if (headers && listing.programHeaders) parts.push(headerTable(listing.programHeaders));
+  if (listing.symbols) parts.push(listing.symbols.join('\n'));
+  return `${parts.join('\n\n')}\n`;
+}
+
+function segmentTable({ segments }: Listing): string {
+  const head = ['segment', 'offset', 'file size', 'vaddr', 'mem size', 'prot', 'placement', 'reason'];
+  return table([
+    head,
+    ...segments.map((s) => [
+      `${s.type}[${s.index}]`,
+      hex(s.fileOffset),
+      hex(s.fileSize),
+      hex(s.vaddr),
+      hex(s.memSize),
+      s.prot,
+      s.placement,
+      s.reason,
+    ]),
+  ]);
+}
+
+function headerTable(headers: NonNullable<Listing['programHeaders']>): string {
+  const rows = headers.map((h) => [
+    h.type,
+    hex(h.offset),
+    hex(h.vaddr),
+    hex(h.fileSize),
+    hex(h.memSize),
+    h.flags,
+  ]);
+  return table([['header', 'offset', 'vaddr', 'file size', 'mem size', 'flags'], ...rows]);
+}

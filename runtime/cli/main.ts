@@ -1,0 +1,64 @@
+#!/usr/bin/env node
+// insitu: one verb, one file. Nothing is imported but what the verb at hand needs.
+import { exitCodeOf, messageOf, UsageError } from './outcome.ts';
+
+const verbs = {
+  inspect: () => import('./inspect.ts'),
+  run: () => import('./run.ts'),
+  call: () => import('./call.ts'),
+  compare: () => import('./compare.ts'),
+  doctor: () => import('./doctor.ts'),
+} as const;
+
+const help = `insitu: run code where it is stored
+
+usage: insitu <verb> [options] FILE …
+
+  inspect FILE                   what it is, what it is stored on, what would be mapped how
+  run FILE args…                 start a program in place
+  call FILE 'PROTOTYPE' args…    load a library in place and call a function
+  compare FILE                   what in place costs against a copy-load and against dlopen or execve
+  doctor                         which NVM this machine has, how to get some, what is missing
+
+  insitu run /bin/echo hello
+  insitu call /usr/lib/x86_64-linux-gnu/libz.so.1 'ulong crc32(ulong, str, uint)' 0 hello 5
+  insitu <verb> --help           more, with examples
+  insitu --version
+
+Data goes to stdout, messages to stderr. Status: the program's own (128 + n for signal n), 2 for usage, 126 for what
+could not be executed, 127 for what was not found.
+`;
+
+async function main(argv: readonly string[]): Promise<number> {
+  const [name, ...rest] = argv;
+  if (name === undefined) {
+    process.stderr.write(help);
+    return 2;
+  }
+  if (name === '--help' || name === '-h' || name === 'help') {
+    process.stdout.write(help);
+    return 0;
+  }
+  if (name === '--version') {
+    const { version } = (await import('./version.ts')).packageInfo();
+    process.stdout.write(`${version}\n`);
+    return 0;
+  }
+  if (!Object.hasOwn(verbs, name))
+    throw new UsageError(`'${name}' is no verb; want ${Object.keys(verbs).join(', ')}`);
+  const verb = await verbs[name as keyof typeof verbs]();
+  return verb.main(rest);
+}
+
+// A reader that closes the pipe early (| head) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`insitu: ${messageOf(error)}\n`);
+  process.exitCode = exitCodeOf(error);
+}

@@ -1,0 +1,20 @@
+// How a verb ends: messages and exit codes of the habit.
+import { LoadError } from '../../loader/error.ts';
+
+/** A command line that can't be understood: exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+export function messageOf(error: unknown): string {
+  if (error instanceof UsageError) return `${error.message} (--help tells more)`;
+  if (error instanceof LoadError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+/** 2 usage, 127 not found, 126 could not be executed, 1 anything else. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof UsageError) return 2;
+  if (error instanceof LoadError) return error.code === 'ENOENT' ? 127 : 126;
+  return 1;
+}

@@ -1,0 +1,69 @@
+import { writeFileSync } from 'node:fs';
+import { prepare, type RunReport, replaceProcess, supervise } from '../program/index.ts';
+import { parse, toJson, untilFile } from './options.ts';
+import { UsageError } from './outcome.ts';
+import { bytes, facts, time } from './text.ts';
+
+const help = `insitu run: start a program where it is stored.
+
+usage: insitu run [--copy] [--require-in-place] [--report[=json]] [--report-file=PATH] FILE[@OFFSET] args…
+
+  --copy               read it into anonymous memory first, to compare with
+  --require-in-place   refuse unless its text is executed from NVM, saying why
+  --report[=json]      afterwards, on stderr: how it was started, bytes, faults, where its pages were
+  --report-file=PATH   the report there instead, as JSON
+
+Without a report nothing of insitu stays behind: the program takes the place of this process. On a DAX or RAM file
+system the kernel itself starts it in place; elsewhere, and from any OFFSET of any file or device-dax, insitu-exec does.
+
+  insitu run /bin/echo hello
+  insitu run --report ./server --port 8080
+  insitu run --copy ./server
+  insitu run /dev/dax0.0@0x200000 args
+`;
+
+export function main(args: readonly string[]): number {
+  const [own, [file, ...programArguments]] = untilFile(args, ['--report-file']);
+  const { values } = parse(
+    own.map((arg) => (arg === '--report' ? '--report=text' : arg)),
+    {
+      copy: { type: 'boolean' },
+      'require-in-place': { type: 'boolean' },
+      report: { type: 'string' },
+      'report-file': { type: 'string' },
+    },
+  );
+  if (values.help) {
+    process.stdout.write(help);
+    return 0;
+  }
+  if (file === undefined) throw new UsageError('run wants a FILE');
+  const format = values.report;
+  if (format !== undefined && format !== 'text' && format !== 'json')
+    throw new UsageError(`--report=${format} is unknown; want --report or --report=json`);
+  const place = values.copy ? 'copy' : 'in-place';
+  const start = prepare(file, programArguments, {
+    place,
+    requireInPlace: Boolean(values['require-in-place']),
+  });
+  if (format === undefined && values['report-file'] === undefined) replaceProcess(start);
+  const report = supervise(start);
+  const text = format === 'text' ? describe(report) : toJson(report);
+  if (values['report-file'] !== undefined) writeFileSync(values['report-file'], `${toJson(report)}\n`);
+  else process.stderr.write(`${text}\n`);
+  return report.signal === null ? (report.exitCode ?? 1) : 128 + report.signal;
+}
+
+function describe(report: RunReport): string {
+  const end = report.signal === null ? `exit code ${report.exitCode}` : `signal ${report.signal}`;
+  const ns = report.phases.reduce((n, phase) => n + phase.ns, 0);
+  return facts([
+    ['program', `${report.file} (${[report.format, report.kind].filter(Boolean).join(', ')})`],
+    ['started by', `${report.way}: ${report.why}`],
+    ['ended with', `${end} after ${time(ns)}`],
+    ['planned', `${bytes(report.bytesInPlace)} in place, ${bytes(report.bytesCopied)} copied`],
+    ['faults', `${report.faults.minor} minor, ${report.faults.major} major`],
+    ['private', `${bytes(report.privateBytes)} at the end`],
+    ['measured', report.evidence.summary],
+  ]);
+}

@@ -1,0 +1,52 @@
+// Numbers and tables for people.
+
+const colour = process.stdout.isTTY && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
+
+export const bold = (text: string): string => (colour ? `\x1b[1m${text}\x1b[22m` : text);
+export const dim = (text: string): string => (colour ? `\x1b[2m${text}\x1b[22m` : text);
+
+export const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
+
+/** 1234567 ns -> '1.23 ms'. */
+export function time(ns: number): string {
+  if (ns < 1e3) return `${ns.toFixed(0)} ns`;
+  if (ns < 1e6) return `${(ns / 1e3).toPrecision(3)} µs`;
+  if (ns < 1e9) return `${(ns / 1e6).toPrecision(3)} ms`;
+  return `${(ns / 1e9).toPrecision(3)} s`;
+}
+
+/** 1536 -> '1.5 KiB'. */
+export function bytes(count: number): string {
+  let value = count;
+  for (const unit of ['B', 'KiB', 'MiB', 'GiB']) {
+    if (value < 1024 || unit === 'GiB')
+      return unit === 'B' ? `${value} B` : `${Number(value.toFixed(1))} ${unit}`;
+    value /= 1024;
+  }
+  return `${count} B`;
+}
+
+/** Columns as wide as their widest cell; a column of numbers is set flush right. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows)
+    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
+  const right = widths.map((_, i) => rows.slice(1).every((row) => /^(-?[\d.]|0x|–|$)/.test(row[i] ?? '')));
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, i) => (right[i] ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)))
+      .join('  ')
+      .trimEnd();
+  return rows.map(line).join('\n');
+}
+
+/** 'name   value' lines. */
+export function facts(rows: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, value]) => `${bold(name.padEnd(width))}  ${value}`).join('\n');
+}
+
+/** One line that is written over on a terminal, and nothing elsewhere. */
+export function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+}

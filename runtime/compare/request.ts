@@ -1,0 +1,33 @@
+export type WayName = 'in-place' | 'copy-load' | 'dlopen' | 'execve' | 'mmap-floor';
+
+/** What a sample process is to do. Sizes and offsets in bytes. */
+export interface Request {
+  file: string;
+  way: WayName;
+  /** Load one other small file the same way first. */
+  warm: boolean;
+  text: { vaddr: number; offset: number; length: number };
+  /** Lowest link-time address and length of the image. */
+  lo: number;
+  span: number;
+  call?: { prototype: string; args: string[] };
+  program?: {
+    command: string;
+    argv: string[];
+    warmArgv: string[];
+    environment: string[];
+    bytesInPlace: number;
+    bytesCopied: number;
+  };
+}
+
+/** What it answers. */
+export interface Sample {
+  ns: number;
+  phases: Record<string, number>;
+  bytesInPlace: number;
+  bytesCopied: number;
+  minorFaults: number;
+  majorFaults: number;
+  privateBytes: number;
+}

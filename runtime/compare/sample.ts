@@ -1,0 +1,142 @@
+// One sample: a fresh process loads one file one way, and prints what it measured as a line of JSON. Run by
+// compare/index.ts as: node sample.js '<Request as JSON>'.
+import { createRequire } from 'node:module';
+import { load } from '../../loader/index.ts';
+import { type ImageHandle, native, prebuilt, slot, slots } from '../../loader/native.ts';
+import { Report } from '../../loader/report.ts';
+import { parseArguments } from '../library/prototype.ts';
+import type { Request, Sample } from './request.ts';
+
+const request = JSON.parse(process.argv[2] as string) as Request;
+
+/** Library ways. Each answers the phases in ns; what is timed is everything up to and with the first call or touch. */
+interface Loading {
+  open(path: string): void;
+  /** Address of text, to touch its first byte. */
+  textAddress(): bigint;
+  address(name: string): bigint;
+  report(): Pick<Sample, 'phases' | 'bytesInPlace' | 'bytesCopied'>;
+  privateBytes(): number;
+}
+
+function insituLoading(place: 'in-place' | 'copy'): Loading {
+  let handle: ImageHandle;
+  const options = place === 'copy' ? ({ place } as const) : undefined;
+  const report = () => new Report(request.file, place, handle);
+  return {
+    open: (path) => {
+      handle = load(path, options);
+    },
+    textAddress: () => {
+      native.loadRecord(handle, slots); // straight: this is timed
+      return BigInt(slot(27) + request.text.vaddr);
+    },
+    address: (name) => native.imageSymbol(handle, name),
+    report: () => {
+      const { phases, bytesInPlace, bytesCopied } = report();
+      return {
+        phases: Object.fromEntries(phases.map(({ name, ns }) => [name, ns])),
+        bytesInPlace,
+        bytesCopied,
+      };
+    },
+    privateBytes: () => anonymousBytes(report().base),
+  };
+}
+
+function dlopenLoading(): Loading {
+  let handle = 0n;
+  return {
+    open: (path) => {
+      handle = native.dlopen(path);
+    },
+    textAddress: () => native.dlopenBase(handle) + BigInt(request.text.vaddr),
+    address: (name) => native.dlsym(handle, name),
+    report: () => ({ phases: {}, bytesInPlace: request.text.length, bytesCopied: 0 }),
+    privateBytes: () => anonymousBytes(native.dlopenBase(handle) + BigInt(request.lo)),
+  };
+}
+
+function anonymousBytes(base: bigint): number {
+  return native.census(base, request.span).anonymous * native.pageSize;
+}
+
+function loadingOf(way: Request['way']): Loading {
+  if (way === 'dlopen') return dlopenLoading();
+  return insituLoading(way === 'copy-load' ? 'copy' : 'in-place');
+}
+
+type Call = (address: bigint) => unknown;
+
+/** The call as koffi makes it; its types are made ready before anything is timed, the same for every way. */
+function callThrough(prototype: string, args: readonly string[]): Call {
+  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi').default;
+  koffi.load(null);
+  const type = koffi.proto(prototype);
+  const values = parseArguments(prototype, args);
+  return (address) => (koffi.decode(address, type) as (...values: unknown[]) => unknown)(...values);
+}
+
+function sampleLibrary(): Sample {
+  const { call, file } = request;
+  const name = call ? (/([A-Za-z_]\w*)\s*\(/.exec(call.prototype)?.[1] ?? '') : '';
+  const invoke = call ? callThrough(call.prototype, call.args) : undefined;
+  const small = prebuilt('small.so');
+  if (request.warm) {
+    const warming = loadingOf(request.way);
+    warming.open(small);
+    native.callInt(warming.address('insitu_small'));
+  }
+  const loading = loadingOf(request.way);
+  native.usage(slots);
+  const [minor, major] = [slot(0), slot(1)];
+  const begin = process.hrtime.bigint();
+  loading.open(file);
+  const loaded = process.hrtime.bigint();
+  if (invoke) invoke(loading.address(name));
+  else native.touchPages(loading.textAddress(), 1);
+  const end = process.hrtime.bigint();
+  native.usage(slots);
+  const faults = { minorFaults: slot(0) - minor, majorFaults: slot(1) - major };
+  const report = loading.report();
+  const whole = Number(loaded - begin);
+  const phases: Record<string, number> = request.way === 'dlopen' ? { dlopen: whole } : { ...report.phases };
+  phases[invoke ? 'call' : 'touch'] = Number(end - loaded);
+  return { ...report, phases, ns: Number(end - begin), ...faults, privateBytes: loading.privateBytes() };
+}
+
+/** The least: open, map text, touch its first byte. */
+function sampleFloor(): Sample {
+  const { offset, length } = request.text;
+  if (request.warm) native.mapFloor(prebuilt('small.so'), 0, native.pageSize);
+  native.usage(slots);
+  const [minor, major] = [slot(0), slot(1)];
+  const begin = process.hrtime.bigint();
+  native.mapFloor(request.file, offset, length);
+  const ns = Number(process.hrtime.bigint() - begin);
+  native.usage(slots);
+  const faults = { minorFaults: slot(0) - minor, majorFaults: slot(1) - major };
+  return { ns, phases: { map: ns }, bytesInPlace: length, bytesCopied: 0, ...faults, privateBytes: 0 };
+}
+
+function sampleProgram(): Sample {
+  const { command, argv, warmArgv, environment, bytesInPlace, bytesCopied } = request.program as NonNullable<
+    Request['program']
+  >;
+  if (request.warm) native.timeProgram(command, warmArgv, environment);
+  const outcome = native.timeProgram(command, argv, environment);
+  const { elapsedNs, minorFaults, majorFaults } = outcome;
+  return {
+    ns: elapsedNs,
+    phases: { run: elapsedNs },
+    bytesInPlace,
+    bytesCopied,
+    minorFaults,
+    majorFaults,
+    privateBytes: 0,
+  };
+}
+
+const sample =
+  request.way === 'mmap-floor' ? sampleFloor() : request.program ? sampleProgram() : sampleLibrary();
+process.stdout.write(`${JSON.stringify(sample)}\n`);

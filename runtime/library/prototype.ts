@@ -1,0 +1,44 @@
+// Command-line arguments as the values that a C prototype wants.
+import { LoadError } from '../../loader/error.ts';
+
+/** Parameter types of a prototype, without their names. */
+export function parameterTypes(prototype: string): string[] {
+  const list = /\(([^()]*)\)\s*;?\s*$/.exec(prototype)?.[1];
+  if (list === undefined)
+    throw new LoadError('ERR_PROTOTYPE', prototype, "is no C prototype; want e.g. 'int add(int a, int b)'");
+  const types = list.split(',').map((parameter) => parameter.trim());
+  return types.length === 1 && (types[0] === 'void' || types[0] === '') ? [] : types;
+}
+
+const FLOATING = /\b(float|double|float32|float64)\b/;
+const TEXT = /\b(char|str|string|str16)\b/;
+const BOOLEAN = /\bbool\b/;
+
+function value(type: string, text: string, prototype: string): unknown {
+  if (type.includes('*') || /^(str|string)\b/.test(type)) {
+    if (text === 'NULL' || text === 'null') return null;
+    if (TEXT.test(type)) return text;
+    if (/^0x[0-9a-f]+$/i.test(text)) return BigInt(text);
+    return Buffer.from(text);
+  }
+  if (BOOLEAN.test(type)) return text === 'true' || text === '1';
+  if (FLOATING.test(type)) {
+    const number = Number(text);
+    if (text.trim() !== '' && !Number.isNaN(number)) return number;
+  } else if (/^[+-]?(0x[0-9a-f]+|\d+)$/i.test(text)) {
+    const integer = text.startsWith('-') ? -BigInt(text.slice(1)) : BigInt(text.replace(/^\+/, ''));
+    const small = integer >= BigInt(Number.MIN_SAFE_INTEGER) && integer <= BigInt(Number.MAX_SAFE_INTEGER);
+    return small ? Number(integer) : integer;
+  }
+  throw new LoadError('ERR_PROTOTYPE', prototype, `argument '${text}' is no ${type}; want a number`);
+}
+
+/**
+ * @throws LoadError ERR_PROTOTYPE when number or form of the arguments does not fit
+ */
+export function parseArguments(prototype: string, args: readonly string[]): unknown[] {
+  const types = parameterTypes(prototype);
+  if (types.length !== args.length)
+    throw new LoadError('ERR_PROTOTYPE', prototype, `takes ${types.length} arguments; found ${args.length}`);
+  return types.map((type, i) => value(type, args[i] as string, prototype));
+}

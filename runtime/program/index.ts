@@ -1,0 +1,217 @@
+// Programs started where they are stored: by the kernel alone where it executes in place already, else by insitu-exec.
+import { existsSync } from 'node:fs';
+import { basename, delimiter, join } from 'node:path';
+import { type Backing, OpenFile } from '../../loader/backing.ts';
+import { inFile, LoadError } from '../../loader/error.ts';
+import { type Evidence, type RangeEvidence, sourceOf, summarise } from '../../loader/evidence.ts';
+import { detect, type Format, type ProgramKind } from '../../loader/format.ts';
+import { read } from '../../loader/image.ts';
+import { native, type ProcessOutcome, prebuilt } from '../../loader/native.ts';
+import { type PlanSegment, plan } from '../../loader/plan.ts';
+import type { Faults, Phase } from '../../loader/report.ts';
+
+export interface RunOptions {
+  place?: 'in-place' | 'copy';
+  /** Refuse (ERR_NOT_IN_PLACE) unless the program's text would be executed from NVM. */
+  requireInPlace?: boolean;
+  /** Its argv[0]; the file as given if not said. */
+  argv0?: string;
+}
+
+/** How a program is going to be started. */
+export interface Start {
+  readonly file: string;
+  /** execve: by the kernel; runner: mapped or copied by insitu-exec. */
+  readonly way: 'execve' | 'runner';
+  readonly why: string;
+  readonly place: 'in-place' | 'copy';
+  readonly format: Format;
+  readonly kind: ProgramKind | null;
+  readonly backing: Backing;
+  readonly segments: readonly PlanSegment[];
+  /** What is handed to execve(2). */
+  readonly command: string;
+  readonly argv: readonly string[];
+}
+
+const S_ISUID = 0o4000;
+const S_ISGID = 0o2000;
+
+/** FILE as a shell finds it: a path if it has a slash or is there, else through PATH. */
+export function findProgram(name: string): string {
+  if (name.includes('/') || existsSync(name)) return name;
+  for (const directory of (process.env.PATH ?? '').split(delimiter)) {
+    const candidate = join(directory || '.', name);
+    if (existsSync(candidate)) return candidate;
+  }
+  return name;
+}
+
+/** FILE@OFFSET: a program inside a larger file. */
+function splitOffset(name: string): { path: string; start: number } {
+  const match = /^(.+)@(0x[0-9a-f]+|\d+)$/i.exec(name);
+  if (!match || existsSync(name)) return { path: findProgram(name), start: 0 };
+  return { path: match[1] as string, start: Number(match[2]) };
+}
+
+/**
+ * Decides how `name` is started; starts nothing.
+ * @throws LoadError for what can't be run, with the reason
+ */
+export function prepare(name: string, args: readonly string[], options: RunOptions = {}): Start {
+  const { path, start } = splitOffset(name);
+  const place = options.place ?? 'in-place';
+  using file = new OpenFile(path);
+  const { backing } = file;
+  const family = start === 0 && backing.medium !== 'devdax' ? detect(file.head) : 'elf';
+  const argv0 = options.argv0 ?? name;
+  const byKernel = { command: path, argv: [argv0, ...args] };
+  const common = { file: path, place, backing };
+  if (family === 'script') {
+    if (place === 'copy' || options.requireInPlace)
+      throw new LoadError('ERR_FORMAT', path, 'is a script; want an ELF program (its interpreter, for one)');
+    const why = 'a script: the kernel starts its interpreter';
+    return { ...common, way: 'execve', why, format: 'script', kind: null, segments: [], ...byKernel };
+  }
+  if (family !== 'elf' && family !== 'unknown') {
+    const text = `is a ${family}; want an ELF program (WebAssembly is not run by this version)`;
+    throw new LoadError('ERR_FORMAT', path, text);
+  }
+  const image = read(file, start);
+  if (image.format !== 'elf-program') {
+    const text = 'is a shared object; want a program (insitu call calls functions of libraries)';
+    throw new LoadError('ERR_FORMAT', path, text, 16);
+  }
+  const { segments } = plan(image, backing, place, start);
+  if (options.requireInPlace) requireInPlace(path, backing, segments);
+  const described = { ...common, format: image.format, kind: image.kind, segments };
+  const inStorage = backing.medium === 'dax' || backing.medium === 'ram';
+  if (inStorage && start === 0 && place === 'in-place') {
+    const why = `the kernel executes files of ${backing.fileSystem} where they are stored`;
+    return { ...described, way: 'execve', why, ...byKernel };
+  }
+  refusePrivileged(path, backing, native.fileCapabilities(file.fd));
+  const why =
+    place === 'copy'
+      ? 'a copy-load was asked for'
+      : `insitu-exec maps it from ${backing.fileSystem} at ${start}`;
+  const flags = place === 'copy' ? ['--copy'] : [];
+  const argv = ['insitu-exec', ...flags, '--argv0', argv0, `${path}@${start}`, ...args];
+  // FILE@0 and FILE mean the same to the runner but for the check of execute permission, which FILE alone has.
+  if (start === 0) argv[argv.indexOf(`${path}@0`)] = /@(0x[0-9a-f]+|\d+)$/i.test(path) ? `${path}@0` : path;
+  return { ...described, way: 'runner', why, command: prebuilt('insitu-exec'), argv };
+}
+
+function requireInPlace(path: string, backing: Backing, segments: readonly PlanSegment[]): void {
+  if (backing.medium !== 'dax' && backing.medium !== 'devdax') {
+    const what = backing.medium === 'ram' ? 'on a RAM file system' : 'mapped through the page cache';
+    throw new LoadError(
+      'ERR_NOT_IN_PLACE',
+      path,
+      `is ${what} (${backing.fileSystem}); want a DAX file or device-dax`,
+    );
+  }
+  const copied = segments.find((segment) => segment.placement === 'copied');
+  if (copied) {
+    const text = `PT_LOAD[${copied.index}] would be copied (${copied.reason}); want every segment in place`;
+    throw new LoadError('ERR_NOT_IN_PLACE', path, text, copied.fileOffset);
+  }
+}
+
+function refusePrivileged(path: string, backing: Backing, capabilities: boolean): void {
+  const found =
+    backing.mode & S_ISUID
+      ? 'set-user-ID'
+      : backing.mode & S_ISGID
+        ? 'set-group-ID'
+        : capabilities
+          ? 'given capabilities'
+          : '';
+  if (found === '') return;
+  const text = `is ${found}; want a program without privileges: only the kernel may grant them, by execve`;
+  throw new LoadError('ERR_PRIVILEGED', path, text);
+}
+
+/** Replaces this process by the program: nothing stays between it and its parent, terminal and signals. */
+export function replaceProcess(start: Start): never {
+  try {
+    return native.replaceProcess(start.command, [...start.argv], environment());
+  } catch (error) {
+    throw inFile(start.file, error);
+  }
+}
+
+export interface RunReport {
+  file: string;
+  format: Format;
+  kind: ProgramKind | null;
+  way: 'execve' | 'runner';
+  why: string;
+  place: 'in-place' | 'copy';
+  backing: Backing;
+  segments: readonly PlanSegment[];
+  phases: readonly Phase[];
+  exitCode: number | null;
+  signal: number | null;
+  /** Bytes of text and read-only data mapped as stored, and of segments read into anonymous memory; both planned. */
+  bytesInPlace: number;
+  bytesCopied: number;
+  faults: Faults;
+  privateBytes: number;
+  /** Where the file's pages were when the program ended. */
+  evidence: Evidence;
+}
+
+/**
+ * Runs the program as a child, waits, and reports. Terminal, standard descriptors and signals are the program's.
+ * @throws LoadError when it could not be started
+ */
+export function supervise(start: Start, quiet = false): RunReport {
+  const began = process.hrtime.bigint();
+  let outcome: ProcessOutcome;
+  try {
+    outcome = native.supervise(start.command, [...start.argv], environment(), start.backing.inode, quiet);
+  } catch (error) {
+    throw inFile(start.file, error);
+  }
+  const ns = Number(process.hrtime.bigint() - began);
+  const bytes = (placement: string) =>
+    start.segments.reduce((n, s) => (s.placement === placement ? n + s.fileSize : n), 0);
+  const { file, format, kind, way, why, place, backing, segments } = start;
+  return {
+    ...{ file, format, kind, way, why, place, backing, segments },
+    phases: [{ name: 'run', ns: outcome.elapsedNs || ns }],
+    exitCode: outcome.exitCode,
+    signal: outcome.signal,
+    bytesInPlace: bytes('in-place'),
+    bytesCopied: bytes('copied'),
+    faults: { minor: outcome.minorFaults, major: outcome.majorFaults },
+    privateBytes: outcome.privateBytes,
+    evidence: evidenceOf(outcome, backing),
+  };
+}
+
+function evidenceOf(outcome: ProcessOutcome, backing: Backing): Evidence {
+  if (!outcome.traced)
+    return {
+      source: 'none',
+      ranges: [],
+      summary: 'the program could not be looked at when it ended (ptrace)',
+    };
+  const ranges = outcome.parts.map(({ address, length, protection, census }): RangeEvidence => {
+    const name = protection.includes('x') ? 'text' : protection.includes('w') ? 'data' : 'rodata';
+    return { name, address, bytes: length, ...census };
+  });
+  const text = ranges.some((range) => range.name === 'text');
+  const summary = text
+    ? summarise(ranges, backing.medium)
+    : 'no text of the file was mapped when the program ended: it ran from copies';
+  return { source: sourceOf(ranges), ranges, summary };
+}
+
+export function environment(): string[] {
+  return Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
+}
+
+/** For messages. */
+export const programName = (start: Start): string => basename(start.file);
