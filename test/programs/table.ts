@@ -233,7 +233,7 @@ const system = [
   row('getconf', 'PAGESIZE'),
   row('getent', 'passwd root'),
   row('locale'),
-  row('zdump', 'UTC'),
+  row('zdump', '--version'),
   row('hostname', '--version'),
   row('/usr/sbin/ldconfig', '-p'),
   row('dpkg', '--compare-versions 1.2 lt 1.10'),
