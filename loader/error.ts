@@ -37,7 +37,8 @@ export class LoadError extends Error {
   declare readonly syscall?: string;
 
   constructor(code: LoadErrorCode | string, path: string, text: string, offset = 0, system?: SystemPart) {
-    super(`${path}: ${text}`);
+    // One line: names in it may come out of a hostile file.
+    super(`${path}: ${text}`.replace(/\p{Cc}/gu, '?'));
     this.code = code;
     this.path = path;
     this.offset = offset;

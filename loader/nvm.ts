@@ -1,5 +1,6 @@
 // The NVM interface: the 2012 "NVM Mapping API" brought to user space, with its names, argument order and errors.
 import { constants, ftruncateSync, readSync, writeSync } from 'node:fs';
+import { constants as osConstants } from 'node:os';
 import { Backing } from './backing.ts';
 import { inFile, LoadError } from './error.ts';
 import { native, slots } from './native.ts';
@@ -72,6 +73,20 @@ export function open(name: string, options: OpenOptions = {}): Region {
   return new Region(name, options);
 }
 
+/** A value that is no Region would reach the kernel as a descriptor, or not at all. */
+function regionOf(value: Region): Region {
+  if (!(value instanceof Region)) throw new TypeError('argument is not a region that open gave');
+  return value;
+}
+
+/** Node takes a negative position for "where the last call ended" and a negative size for 0; the system calls do not. */
+function bytesAt(region: Region, value: number, what: string, syscall: string): number {
+  if (typeof value !== 'number') throw new TypeError(`${what} is not a number`);
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  const text = `EINVAL: ${what} is ${value}; want a whole number of bytes, ${syscall}`;
+  throw new LoadError('EINVAL', region.path, text, 0, { errno: -osConstants.errno.EINVAL, syscall });
+}
+
 /**
  * Maps `length` bytes of a region from byte `start`, shared with the file; under MAP_SYNC where it is granted.
  * Unit of both: a page, 2 MiB on most device-dax. The mapping stays until `unmap`.
@@ -80,7 +95,7 @@ export function open(name: string, options: OpenOptions = {}): Region {
  *   region is not open for writing), EPERM (executable from a noexec mount)
  */
 export function map(region: Region, start: number, length: number, protection: number): bigint {
-  const { fd, path, backing } = region;
+  const { fd, path, backing } = regionOf(region);
   try {
     return native.mapRegion(fd, start, length, protection, backing.granule, path, slots);
   } catch (error) {
@@ -107,12 +122,13 @@ export function protect(address: bigint, length: number, protection: number): vo
  * @returns 0 or -errno
  */
 export function sync(region: Region, address: bigint, length: number): number {
-  void region.fd; // a closed region is a mistake of the caller
+  void regionOf(region).fd; // a closed region is a mistake of the caller
   return native.syncRegion(address, length);
 }
 
 /** Copies from a region to DRAM, as pread(2). @returns bytes read, fewer only at the end */
 export function read(region: Region, to: Uint8Array, position: number): number {
+  bytesAt(regionOf(region), position, 'position', 'pread');
   if (region.backing.medium !== 'devdax') return readSync(region.fd, to, 0, to.byteLength, position);
   return throughMapping(region, position, to.byteLength, PROT_READ, (address) =>
     native.loadRegion(address, to),
@@ -121,6 +137,7 @@ export function read(region: Region, to: Uint8Array, position: number): number {
 
 /** Copies from DRAM to a region, as pwrite(2). @returns bytes written */
 export function write(region: Region, from: Uint8Array, position: number): number {
+  bytesAt(regionOf(region), position, 'position', 'pwrite');
   if (region.backing.medium !== 'devdax') return writeSync(region.fd, from, 0, from.byteLength, position);
   return throughMapping(region, position, from.byteLength, PROT_READ | PROT_WRITE, (address) => {
     native.storeRegion(address, from);
@@ -130,7 +147,7 @@ export function write(region: Region, from: Uint8Array, position: number): numbe
 
 /** Resizes a region, as ftruncate(2). Pages of a mapping that are cut off are lost to it. */
 export function truncate(region: Region, length: number): void {
-  ftruncateSync(region.fd, length);
+  ftruncateSync(regionOf(region).fd, bytesAt(region, length, 'length', 'ftruncate'));
 }
 
 /**

@@ -45,7 +45,8 @@ bool take_entry(const Elf64_Dyn& entry, uint64_t at, Raw& raw, Dynamic& dynamic,
   switch (entry.d_tag) {
     case DT_NEEDED:
       if (dynamic.needed_count == kMaxNeeded)
-        return fail(failure, "ERR_DYNAMIC", at) << "has more than " << kMaxNeeded << " DT_NEEDED entries";
+        return fail(failure, "ERR_DYNAMIC", at)
+               << "has more than " << kMaxNeeded << " DT_NEEDED entries; want no more";
       dynamic.needed[dynamic.needed_count++] =
           static_cast<uint32_t>(value < kNoString ? value : kNoString - 1);
       return true;

@@ -20,6 +20,7 @@ std::atomic<GuardedRange*> ranges[kMaxRanges];
 std::atomic<uint64_t> range_count{0};
 std::mutex ranges_mutex;
 struct sigaction previous_bus, previous_segv;
+thread_local GuardedRange* volatile read_leniently = nullptr;
 
 GuardedRange* range_of(uint64_t address) {
   const uint64_t count = range_count.load(std::memory_order_acquire);
@@ -105,7 +106,8 @@ void on_fault(int signal, siginfo_t* info, void* context) {
   const uint64_t address = reinterpret_cast<uint64_t>(info->si_addr), pc = program_counter(context);
   const bool from_kernel = info->si_code > 0;
   GuardedRange* at = from_kernel ? range_of(address) : nullptr;
-  if (signal == SIGBUS && at != nullptr && at->lenient && substitute(*at, address)) return;
+  if (signal == SIGBUS && at != nullptr && (at->lenient || at == read_leniently) && substitute(*at, address))
+    return;
   GuardedRange* by = from_kernel ? range_of(pc) : nullptr;
   if (at == nullptr && by == nullptr)
     return forward(signal, info, context, signal == SIGBUS ? previous_bus : previous_segv);
@@ -122,6 +124,10 @@ void install() {
 }
 
 }  // namespace
+
+LenientReads::LenientReads(GuardedRange& range) : before_(read_leniently) { read_leniently = &range; }
+
+LenientReads::~LenientReads() { read_leniently = before_; }
 
 void guard(GuardedRange* range) {
   static std::once_flag once;

@@ -17,6 +17,18 @@ struct GuardedRange {
   volatile bool damaged = false;  // a page was substituted
 };
 
+/// The loader's own look at the tables of a range whose code runs already: while it lives, pages that
+/// vanished read as zeros for this thread too, and are noted.
+class LenientReads {
+ public:
+  explicit LenientReads(GuardedRange& range);
+  ~LenientReads();
+  LenientReads(const LenientReads&) = delete;
+
+ private:
+  GuardedRange* before_;
+};
+
 /// Both keep the pointer; the range must outlive its registration. Handlers are installed at the first call.
 void guard(GuardedRange* range);
 void unguard(GuardedRange* range);

@@ -166,6 +166,14 @@ void Library::require_open(const char* what) const {
   throw failure;
 }
 
+/// What was read of a library that lost pages since may be zeros.
+void Library::require_whole() const {
+  if (!guarded_.damaged || state_ != State::linked) return;
+  LoadFailure failure;
+  fail(failure, "ERR_CHANGED", 0) << "lost pages while it was mapped; want a file that does not shrink";
+  throw failure;
+}
+
 void Library::map_for_inspection() {
   Plan plan;
   plan.lo = image_.lo;
@@ -341,7 +349,6 @@ void Library::link() {
     close();
     throw;
   }
-  guarded_.lenient = false;
   register_frames();
   debugger_map_.l_addr = mapping_.bias;
   debugger_map_.l_name = const_cast<char*>(path_.c_str());
@@ -355,6 +362,7 @@ void Library::link() {
     open_libraries.push_back(this);
   }
   state_ = State::linked;
+  guarded_.lenient = false;
   try {
     run_constructors();
   } catch (...) {
@@ -409,26 +417,44 @@ uint64_t Library::final_address(const Elf64_Sym& symbol) const {
   if (image_.segment_at(symbol.st_value, 1) == nullptr) return 0;
   const uint64_t address = mapping_.bias + symbol.st_value;
   if (ELF64_ST_TYPE(symbol.st_info) != STT_GNU_IFUNC) return address;
-  return state_ == State::linked ? call_ifunc(address) : 0;
+  if (state_ != State::linked) return 0;
+  const Segment* in = image_.stored_at(symbol.st_value, 1);
+  if (in == nullptr || !(in->flags & PF_X)) {
+    Failure failure;
+    fail(failure, "ERR_SYMBOL", 0) << "IFUNC has its resolver at " << Hex{symbol.st_value}
+                                   << "; want it in text";
+    raise(failure);
+  }
+  return call_ifunc(address);
 }
 
-uint64_t Library::symbol(const char* name) const {
-  require_open("symbol lookup");
+/// Index 0 where there is none; the entry is a copy, because the stored one may vanish.
+uint32_t Library::look_up(const char* name, Elf64_Sym& symbol) const {
+  const LenientReads lenient(guarded_);
   bool broken = false;
   const uint32_t index = find_symbol(tables_, SymbolName{name, gnu_hash_of(name), nullptr, false}, &broken);
+  if (index != 0) memcpy(&symbol, &tables_.symbols[index], sizeof symbol);
+  require_whole();
   if (broken) {
     Failure failure;
     fail(failure, "ERR_HASH", 0) << "hash chain of symbol " << name
                                  << " leaves its table, has no end or loops; want one that ends in it";
     raise(failure);
   }
-  if (index != 0) return final_address(tables_.symbols[index]);
+  return index;
+}
+
+uint64_t Library::symbol(const char* name) const {
+  require_open("symbol lookup");
+  Elf64_Sym symbol;
+  if (look_up(name, symbol) != 0) return final_address(symbol);
   return strcmp(name, "napi_register_module_v1") == 0 ? addon_init_ : 0;
 }
 
 std::vector<std::string> Library::symbol_names() const {
   require_open("symbol list");
   std::vector<std::string> names;
+  const LenientReads lenient(guarded_);
   for (uint64_t i = 1; i < tables_.symbol_limit; i++) {
     const Elf64_Sym& symbol = tables_.symbols[i];
     const char* name = tables_.name_of(symbol);
@@ -436,11 +462,13 @@ std::vector<std::string> Library::symbol_names() const {
     if (symbol.st_shndx != SHN_UNDEF && name != nullptr && *name != '\0' && bind != STB_LOCAL)
       names.push_back(name);
   }
+  require_whole();
   return names;
 }
 
 std::string Library::symbol_at(uint64_t address, uint64_t& distance) const {
   require_open("symbol lookup");
+  const LenientReads lenient(guarded_);
   const uint64_t vaddr = address - mapping_.bias;
   const Elf64_Sym* best = nullptr;
   for (uint64_t i = 1; i < tables_.symbol_limit; i++) {
@@ -449,6 +477,7 @@ std::string Library::symbol_at(uint64_t address, uint64_t& distance) const {
     if (best == nullptr || s.st_value > best->st_value) best = &s;
   }
   const char* name = best == nullptr || vaddr >= image_.hi ? nullptr : tables_.name_of(*best);
+  require_whole();
   distance = name == nullptr ? 0 : vaddr - best->st_value;
   return name == nullptr ? std::string() : std::string(name);
 }

@@ -88,6 +88,8 @@ class Library {
   void run_constructors() const;
   void run_destructors() const;
   void unmap();
+  void require_whole() const;
+  uint32_t look_up(const char* name, Elf64_Sym& symbol) const;
   uint64_t final_address(const Elf64_Sym& symbol) const;
 
   std::string path_;
@@ -99,7 +101,7 @@ class Library {
   Mapping mapping_;
   SymbolTables tables_;
   State state_ = State::read;
-  GuardedRange guarded_;
+  mutable GuardedRange guarded_;
   std::unique_ptr<Scope> scope_;
   std::vector<std::unique_ptr<uint64_t[]>> tls_indices_;
   uint64_t tls_module_ = 0;

@@ -193,6 +193,7 @@ int region_sync(uint64_t address, uint64_t length) {
   const auto entry = entry_of(address, length);
   if (entry == entries.end()) return -EINVAL;
   if (length == 0) return 0;
+  if (entry->second.guarded.damaged) return -EIO;  // what was stored to a lost page is nowhere
   if (entry->second.sync_mapping) {
     write_back(reinterpret_cast<const void*>(address), length);
     return entry->second.guarded.damaged ? -EIO : 0;

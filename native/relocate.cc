@@ -141,7 +141,7 @@ bool Relocator::read_symbol(const Entry& entry, Elf64_Sym& symbol, SymbolName& n
 
 void Relocator::miss(const SymbolName& name) {
   missing_count_++;
-  if (!missing_.has_room(__builtin_strlen(name.name) + 40)) return;
+  if (!missing_.empty() && !missing_.has_room(__builtin_strlen(name.name) + 40)) return;
   missing_ << (missing_.empty() ? "" : ", ") << name.name;
   if (name.version != nullptr) missing_ << "@" << name.version;
 }
