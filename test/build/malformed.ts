@@ -15,6 +15,8 @@ export interface Malformed {
   message: RegExp;
   /** What it is opened as: with load(), or with run(). */
   as: 'library' | 'program';
+  /** Who notices: a load reads the headers of hash tables, and only a look-up of `answer` follows their chains. */
+  shows: 'at load' | 'at lookup';
 }
 
 /** One row needs itself by this name. */
@@ -101,6 +103,21 @@ const elfHeader: Row[] = [
   ['e_phoff overflows', 'ERR_TRUNCATED', /program headers/, library({ e_phoff: top - 8n })],
 ];
 
+/** The minimal library with its first program header `count` times, a page apart, in a table behind everything else. */
+function withSegments(count: number): Buffer {
+  const library = minimalLibrary();
+  const { offset } = library.field('phdr[0].p_type');
+  const table = Math.ceil(library.size / 8) * 8;
+  const bytes = Buffer.concat([library.bytes()], table + 56 * count);
+  for (let i = 0; i < count; i++) {
+    library.bytes().copy(bytes, table + 56 * i, offset, offset + 56);
+    bytes.writeBigUInt64LE(BigInt(0x1000 * i), table + 56 * i + 16);
+  }
+  bytes.writeBigUInt64LE(BigInt(table), library.field('e_phoff').offset);
+  bytes.writeUInt16LE(count, library.field('e_phnum').offset);
+  return bytes;
+}
+
 const segments: Row[] = [
   [
     'no PT_LOAD',
@@ -157,11 +174,13 @@ const segments: Row[] = [
     library({ 'phdr[2].p_align': 0x200000 }),
   ],
   ['p_align is not a power of two', 'ERR_SEGMENT', /power of two/, library({ 'phdr[1].p_align': 0x1800 })],
+  ['p_align is 2^40', 'ERR_SEGMENT', /p_align.*at most/, library({ 'phdr[0].p_align': 1n << 40n })],
+  ['33 PT_LOADs', 'ERR_HEADER', /PT_LOAD\[32\].*too many/, () => withSegments(33)],
   ['p_align is odd', 'ERR_SEGMENT', /power of two/, library({ 'phdr[1].p_align': 3 })],
   [
     'tables lie in a segment that is not readable',
-    'ERR_SEGMENT',
-    /readable/,
+    'ERR_DYNAMIC',
+    /DT_STRTAB.*readable/,
     library({ 'phdr[0].p_flags': 0 }),
   ],
   ['text is writable', 'ERR_WX', /PT_LOAD\[1\].*RWX/, library({ 'phdr[1].p_flags': 7 })],
@@ -383,6 +402,32 @@ const dynamicSection: Row[] = [
     /DT_NEEDED/,
     library({ 'dyn[DT_NEEDED].d_val': 0xffff }, everyTable),
   ],
+  [
+    'DT_NEEDED 257 times',
+    'ERR_DYNAMIC',
+    /256 DT_NEEDED/,
+    library({}, { dynamic: Array.from({ length: 257 }, () => ['NEEDED', 1]) }),
+  ],
+  [
+    'string table is writable',
+    'ERR_DYNAMIC',
+    /DT_STRTAB is writable/,
+    library({ 'dyn[DT_STRTAB].d_val': rwAddress + 0x1000, 'dyn[DT_STRSZ].d_val': 8 }),
+  ],
+  [
+    'DT_FINI_ARRAY leads to data',
+    'ERR_DYNAMIC',
+    /DT_FINI_ARRAY\[0\]/,
+    library(
+      {},
+      {
+        dynamic: [
+          ['FINI_ARRAY', rwAddress],
+          ['FINI_ARRAYSZ', 8],
+        ],
+      },
+    ),
+  ],
   ['DT_TEXTREL', 'ERR_TEXTREL', /text relocations/, library({}, { dynamic: [['TEXTREL', 0]] })],
   ['DF_TEXTREL', 'ERR_TEXTREL', /text relocations/, library({}, { dynamic: [['FLAGS', 4]] })],
   ['DF_STATIC_TLS', 'ERR_TLS', /initial-exec/, library({}, { tls: true, dynamic: [['FLAGS', 0x10]] })],
@@ -402,25 +447,6 @@ const hashTables: Row[] = [
     /DT_HASH/,
     library({ 'hash.nchain': 0xffffffff }, { hash: 'sysv' }),
   ],
-  [
-    'DT_HASH has fewer chains than symbols',
-    'ERR_HASH',
-    /DT_HASH/,
-    library({ 'hash.nchain': 1 }, { hash: 'sysv' }),
-  ],
-  [
-    'DT_HASH bucket leads out of the table',
-    'ERR_HASH',
-    /DT_HASH/,
-    library({ 'hash.bucket[0]': 99 }, { hash: 'sysv' }),
-  ],
-  [
-    'DT_HASH chain leads out of the table',
-    'ERR_HASH',
-    /DT_HASH/,
-    library({ 'hash.chain[1]': 99 }, { hash: 'sysv' }),
-  ],
-  ['DT_HASH chain is a loop', 'ERR_HASH', /DT_HASH/, library({ 'hash.chain[1]': 1 }, { hash: 'sysv' })],
   [
     'DT_GNU_HASH has no bucket',
     'ERR_HASH',
@@ -457,17 +483,57 @@ const hashTables: Row[] = [
     /DT_GNU_HASH/,
     library({ 'gnu_hash.bloom_size': 0x80000000 }, { hash: 'gnu' }),
   ],
+];
+
+/** What shows when a symbol is looked up: `answer`, which is sym[1]. Only then are chains followed. */
+const lookups: Row[] = [
+  [
+    'IFUNC resolver of an export in data',
+    'ERR_SYMBOL',
+    /resolver at 0x3000/,
+    library({ 'sym[1].st_info': 0x1a, 'sym[1].st_value': rwAddress }),
+  ],
+  [
+    'DT_HASH has fewer chains than symbols',
+    'ERR_HASH',
+    /chain of symbol answer/,
+    library({ 'hash.nchain': 1 }, { hash: 'sysv' }),
+  ],
+  [
+    'DT_HASH bucket leads out of the table',
+    'ERR_HASH',
+    /chain of symbol answer/,
+    library({ 'hash.bucket[0]': 99 }, { hash: 'sysv' }),
+  ],
+  [
+    'DT_HASH chain leads out of the table',
+    'ERR_HASH',
+    /chain of symbol answer/,
+    library({ 'hash.bucket[0]': 2, 'hash.chain[2]': 99 }, { hash: 'sysv' }),
+  ],
+  [
+    'DT_HASH chain is a loop',
+    'ERR_HASH',
+    /chain of symbol answer/,
+    library({ 'hash.bucket[0]': 2, 'hash.chain[2]': 2 }, { hash: 'sysv' }),
+  ],
   [
     'DT_GNU_HASH bucket leads out of the table',
     'ERR_HASH',
-    /DT_GNU_HASH/,
+    /chain of symbol answer/,
     library({ 'gnu_hash.bucket[0]': 99 }, { hash: 'gnu' }),
+  ],
+  [
+    'DT_GNU_HASH bucket leads in front of the table',
+    'ERR_HASH',
+    /chain of symbol answer/,
+    library({ 'gnu_hash.symoffset': 2 }, { hash: 'gnu' }),
   ],
   [
     'DT_GNU_HASH chain has no end',
     'ERR_HASH',
-    /DT_GNU_HASH/,
-    library({ 'gnu_hash.chain[1]': 0x1234 }, { hash: 'gnu' }),
+    /chain of symbol answer/,
+    library({ 'gnu_hash.bucket[0]': 2, 'gnu_hash.chain[1]': 0x1234 }, { hash: 'gnu' }),
   ],
 ];
 
@@ -475,6 +541,10 @@ const hashTables: Row[] = [
 function relocation(type: number, values: Values = {}, options: LibraryOptions = {}): () => Buffer {
   return library({ 'rela[0].r_type': type, ...values }, options);
 }
+
+const constructed = minimalLibrary({ initArray: true });
+/** Moves a header behind the first entry of the dynamic section (DT_HASH, which DT_GNU_HASH stands in for). */
+const behindFirstEntry = { p_offset: 16n, p_vaddr: 16n, p_filesz: -16n, p_memsz: -16n };
 
 const relocations: Row[] = [
   ['relocation in text', 'ERR_TEXTREL', /text/, library({ 'rela[0].r_offset': text })],
@@ -492,6 +562,25 @@ const relocations: Row[] = [
     'ERR_RELOCATION',
     /writable/,
     library({ 'rela[0].r_offset': rwAddress - 4 }),
+  ],
+  [
+    'relocation in front of its segment, on the page of the one before',
+    'ERR_RELOCATION',
+    /0x3000; want them in a writable/,
+    library(
+      {
+        ...Object.fromEntries(
+          ['phdr[2]', 'phdr[PT_DYNAMIC]'].flatMap((header) =>
+            Object.entries(behindFirstEntry).map(([field, by]) => [
+              `${header}.${field}`,
+              constructed.get(`${header}.${field}`) + by,
+            ]),
+          ),
+        ),
+        'rela[1].r_offset': rwAddress,
+      },
+      { initArray: true },
+    ),
   ],
   ['relocation overflows', 'ERR_RELOCATION', /writable/, library({ 'rela[0].r_offset': top - 4n })],
   ['relocation type is unknown', 'ERR_RELOCATION', /type 99/, relocation(99)],
@@ -573,6 +662,18 @@ const symbols: Row[] = [
   ],
   ['missing symbol', 'ERR_SYMBOL', /insitu_nowhere/, library({}, { imports: [{ name: 'insitu_nowhere' }] })],
   [
+    'missing symbol whose name is a line and a control sequence',
+    'ERR_SYMBOL',
+    /insitu\?nowhere\?\[2J;/,
+    library({}, { imports: [{ name: 'insitu\nnowhere\x1b[2J' }] }),
+  ],
+  [
+    'missing symbol with a name of 2000 bytes',
+    'ERR_SYMBOL',
+    /defined nowhere: insitu_x{500}/,
+    library({}, { imports: [{ name: `insitu_${'x'.repeat(2000)}` }] }),
+  ],
+  [
     'several missing symbols',
     'ERR_SYMBOL',
     /(?=.*insitu_nowhere_1)(?=.*insitu_nowhere_2)(?=.*insitu_nowhere_3)/s,
@@ -643,12 +744,24 @@ const programs: Row[] = [
   ],
 ];
 
-function rows(as: Malformed['as'], ...groups: Row[][]): Malformed[] {
-  return groups.flat().map(([name, code, message, bytes]) => ({ name, code, message, bytes, as }));
+function rows(as: Malformed['as'], shows: Malformed['shows'], ...groups: Row[][]): Malformed[] {
+  return groups.flat().map(([name, code, message, bytes]) => ({ name, code, message, bytes, as, shows }));
 }
 
 /** Every row is a file that ld.so or the kernel accepts, but for the fields it patches or the dynamic entries it adds. */
 export const malformed: Malformed[] = [
-  ...rows('library', truncated, elfHeader, segments, inner, dynamicSection, hashTables, relocations, symbols),
-  ...rows('program', programs),
+  ...rows(
+    'library',
+    'at load',
+    truncated,
+    elfHeader,
+    segments,
+    inner,
+    dynamicSection,
+    hashTables,
+    relocations,
+    symbols,
+  ),
+  ...rows('library', 'at lookup', lookups),
+  ...rows('program', 'at load', programs),
 ];
