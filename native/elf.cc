@@ -158,6 +158,7 @@ bool add_load(const Elf64_Phdr& ph, uint32_t index, uint64_t at, uint64_t page, 
 
 bool add_interp(const Elf64_Phdr& ph, uint32_t index, uint64_t at, const Source& source, Image& image,
                 Failure& failure) {
+  if (image.has_interp) return true;  // of several the first counts, as for the kernel
   if (ph.p_filesz < 2 || ph.p_filesz > sizeof image.interp)
     return fail_segment(failure, "ERR_SEGMENT", ph, index, at, 32)
            << "is a path of " << ph.p_filesz << " bytes; want 2 to " << uint64_t{sizeof image.interp};

@@ -76,6 +76,7 @@ void choose_place(const Image& image, const StorageRules& rules, Plan& plan) {
 
 void plan_image(const Image& image, const StorageRules& rules, bool copy, uint64_t page, Plan& plan) {
   plan.page = page;
+  plan.start = rules.start;
   plan.granule = copy ? page : rules.granule;
   plan.lo = page_down(image.lo, plan.granule);
   plan.hi = image.hi;

@@ -102,7 +102,7 @@ bool check_segment(const PlannedSegment& s, const Plan& plan, Failure& failure) 
            << "planned segment " << Hex{s.vaddr} << " + " << Hex{s.mem_size} << " is outside " << Hex{plan.lo}
            << " to " << Hex{plan.hi};
   const bool of_file = s.placement == Placement::in_place || s.placement == Placement::cow;
-  if (of_file && (s.vaddr - s.file_offset) % plan.granule != 0)
+  if (of_file && (s.vaddr - s.file_offset - plan.start) % plan.granule != 0)
     return fail(failure, "ERR_PLAN", s.file_offset)
            << "planned segment at " << Hex{s.vaddr} << " has file offset " << Hex{s.file_offset}
            << "; want them congruent modulo " << Hex{plan.granule};
@@ -144,7 +144,8 @@ bool check_plan(const Plan& plan, Failure& failure) {
 
 bool reserve(const Plan& plan, bool fixed, Mapping& mapping, Failure& failure) {
   const uint64_t size = page_up(plan.hi, plan.granule) - page_down(plan.lo, plan.granule);
-  const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  // Not MAP_NORESERVE: what becomes writable later shall be counted against the memory there is (overcommit).
+  const int flags = MAP_PRIVATE | MAP_ANONYMOUS;
   // An aligned place inside a larger reservation: the slack costs address space and saves two system calls.
   const uint64_t slack = !fixed && plan.alignment > plan.page ? plan.alignment : 0;
   const uint64_t wish = fixed ? page_down(plan.lo, plan.granule) : 0;

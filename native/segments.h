@@ -40,6 +40,7 @@ struct Plan {
   PlannedSegment segments[2 * kMaxSegments];
   uint32_t count = 0;
   uint64_t lo = 0, hi = 0;
+  uint64_t start = 0;  // of the image in its file, bytes
   /// bias = congruence (mod alignment); alignment is a power of two and at least a page.
   uint64_t alignment = 0, congruence = 0;
   uint64_t page = 0;  // bytes

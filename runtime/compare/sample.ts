@@ -68,8 +68,12 @@ function loadingOf(way: Request['way']): Loading {
 
 type Call = (address: bigint) => unknown;
 
-/** The call as koffi makes it; its types are made ready before anything is timed, the same for every way. */
+/**
+ * The call as koffi makes it; its types are made ready before anything is timed, the same for every way. The simplest
+ * prototype needs no koffi: then it is the load that is seen, not the making of a foreign function.
+ */
 function callThrough(prototype: string, args: readonly string[]): Call {
+  if (/^\s*int\s+\w+\s*\(\s*void\s*\)\s*;?\s*$/.test(prototype)) return native.callInt;
   const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi').default;
   koffi.load(null);
   const type = koffi.proto(prototype);
