@@ -94,8 +94,7 @@ uint64_t private_bytes_of(pid_t pid) {
   uint64_t total = 0;
   while (fgets(line, sizeof line, file) != nullptr) {
     unsigned long kib;
-    if (sscanf(line, "Private_Clean: %lu", &kib) == 1 || sscanf(line, "Private_Dirty: %lu", &kib) == 1)
-      total += uint64_t{kib} * 1024;
+    if (sscanf(line, "Anonymous: %lu", &kib) == 1) total = uint64_t{kib} * 1024;
   }
   fclose(file);
   return total;

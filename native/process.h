@@ -29,7 +29,7 @@ struct ProcessOutcome {
   uint64_t elapsed_ns = 0;
   uint64_t minor_faults = 0, major_faults = 0;
   std::vector<MappedPart> parts;  // of the file `inode` at the program's end
-  uint64_t private_bytes = 0;     // Private_Clean + Private_Dirty at the end (smaps_rollup)
+  uint64_t private_bytes = 0;     // anonymous memory at the end (smaps_rollup)
   bool traced = false;            // parts and private_bytes could be looked up
 };
 

@@ -13,8 +13,8 @@ const cli = fileURLToPath(new URL('../dist/runtime/cli/main.js', import.meta.url
 function insitu(...args: string[]): void {
   const shown = args.map((arg) => (/[\s(]/.test(arg) ? `'${arg}'` : arg)).join(' ');
   console.log(`\n$ npx insitu ${shown}`);
-  const { PATH, NO_COLOR, TERM } = process.env; // hello-static prints all of its environment
-  const env = { PATH, NO_COLOR, TERM };
+  const { NO_COLOR, TERM } = process.env;
+  const env = { PATH: '/usr/bin:/bin', NO_COLOR, TERM }; // hello-static prints all of its environment
   const { status, signal } = spawnSync(process.execPath, [cli, ...args], { stdio: 'inherit', env });
   if (status !== 0) throw new Error(`insitu ${args[0]} ended with ${signal ?? `exit code ${status}`}`);
 }

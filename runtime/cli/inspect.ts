@@ -46,7 +46,7 @@ async function evidenceOf(file: string, listing: Listing) {
   if (listing.format !== 'elf-shared' && listing.format !== 'node-addon')
     throw new UsageError('--evidence wants a library; insitu run --report tells the same of a program');
   const { loadSync } = await import('../library/index.ts');
-  using library = loadSync(file);
+  using library = loadSync(file, { prefault: true }); // only resident pages can be shown to be anywhere
   return library.report.evidence;
 }
 
