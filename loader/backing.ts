@@ -1,6 +1,6 @@
 // What is under a mapping: where a file is stored, and what that allows.
 import { readFileSync } from 'node:fs';
-import { inFile, LoadError } from './error.ts';
+import { checkName, inFile, LoadError } from './error.ts';
 import { native, slot, slots } from './native.ts';
 
 /**
@@ -106,7 +106,7 @@ export class OpenFile implements Disposable {
   constructor(path: string) {
     this.path = path;
     try {
-      this.#fd = native.open(path, slots);
+      this.#fd = native.open(checkName(path), slots);
     } catch (error) {
       throw inFile(path, error);
     }

@@ -49,6 +49,13 @@ export class LoadError extends Error {
   }
 }
 
+/** System calls take a name up to its first NUL, and that would be another file. @throws TypeError */
+export function checkName(path: string): string {
+  if (typeof path !== 'string') throw new TypeError('path is not a string');
+  if (path.includes('\0')) throw new TypeError(`path has a NUL in it: ${JSON.stringify(path)}`);
+  return path;
+}
+
 interface SystemPart {
   errno: number;
   syscall: string;

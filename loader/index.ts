@@ -5,7 +5,7 @@
 // The chain itself is native/load.cc, one call: crossing into JavaScript between its steps cost more than the steps
 // (RATIONALE.md). The steps that are of use by themselves have a file each here: backing (open), format and image
 // (detect, read), plan, report.
-import { inFile } from './error.ts';
+import { checkName, inFile } from './error.ts';
 import { type ImageHandle, native } from './native.ts';
 
 export interface LoadOptions {
@@ -36,7 +36,7 @@ export function load(path: string, options?: LoadOptions): ImageHandle {
     if (options.prefault) flags |= PREFAULT;
   }
   try {
-    return native.load(path, flags);
+    return native.load(checkName(path), flags);
   } catch (error) {
     throw inFile(path, error);
   }

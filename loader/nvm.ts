@@ -2,7 +2,7 @@
 import { constants, ftruncateSync, readSync, writeSync } from 'node:fs';
 import { constants as osConstants } from 'node:os';
 import { Backing } from './backing.ts';
-import { inFile, LoadError } from './error.ts';
+import { checkName, inFile, LoadError } from './error.ts';
 import { native, slots } from './native.ts';
 
 /** Page protections, as in mmap(2). WRITE and EXEC together are refused everywhere. */
@@ -35,7 +35,7 @@ export class Region implements Disposable {
     const flags =
       (this.writable ? constants.O_RDWR : constants.O_RDONLY) | (options.create ? constants.O_CREAT : 0);
     try {
-      this.#fd = native.openRegion(path, flags, options.mode ?? 0o600);
+      this.#fd = native.openRegion(checkName(path), flags, options.mode ?? 0o600);
     } catch (error) {
       throw inFile(path, error);
     }

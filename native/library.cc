@@ -166,6 +166,14 @@ void Library::require_open(const char* what) const {
   throw failure;
 }
 
+void Library::require_mapped(const char* what) const {
+  require_open(what);
+  if (state_ != State::read) return;
+  LoadFailure failure;
+  fail(failure, "ERR_STATE", 0) << what << " before the image is mapped; want map() first";
+  throw failure;
+}
+
 /// What was read of a library that lost pages since may be zeros.
 void Library::require_whole() const {
   if (!guarded_.damaged || state_ != State::linked) return;
@@ -402,6 +410,7 @@ void Library::close() {
 }
 
 std::string Library::string(uint32_t offset) const {
+  require_mapped("string table");
   if (offset >= dynamic_.strtab.size) return {};
   return reinterpret_cast<const char*>(mapping_.at(dynamic_.strtab.vaddr)) + offset;
 }
@@ -445,14 +454,14 @@ uint32_t Library::look_up(const char* name, Elf64_Sym& symbol) const {
 }
 
 uint64_t Library::symbol(const char* name) const {
-  require_open("symbol lookup");
+  require_mapped("symbol lookup");
   Elf64_Sym symbol;
   if (look_up(name, symbol) != 0) return final_address(symbol);
   return strcmp(name, "napi_register_module_v1") == 0 ? addon_init_ : 0;
 }
 
 std::vector<std::string> Library::symbol_names() const {
-  require_open("symbol list");
+  require_mapped("symbol list");
   std::vector<std::string> names;
   const LenientReads lenient(guarded_);
   for (uint64_t i = 1; i < tables_.symbol_limit; i++) {
@@ -467,7 +476,7 @@ std::vector<std::string> Library::symbol_names() const {
 }
 
 std::string Library::symbol_at(uint64_t address, uint64_t& distance) const {
-  require_open("symbol lookup");
+  require_mapped("symbol lookup");
   const LenientReads lenient(guarded_);
   const uint64_t vaddr = address - mapping_.bias;
   const Elf64_Sym* best = nullptr;
@@ -483,7 +492,7 @@ std::string Library::symbol_at(uint64_t address, uint64_t& distance) const {
 }
 
 RelocationCounts Library::relocations() const {
-  require_open("relocation count");
+  require_mapped("relocation count");
   const LinkHost none;
   RelocationCounts counts;
   Failure failure;

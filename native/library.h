@@ -88,6 +88,7 @@ class Library {
   void run_constructors() const;
   void run_destructors() const;
   void unmap();
+  void require_mapped(const char* what) const;
   void require_whole() const;
   uint32_t look_up(const char* name, Elf64_Sym& symbol) const;
   uint64_t final_address(const Elf64_Sym& symbol) const;
