@@ -1,16 +1,21 @@
 #include "process.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <map>
 
 #include "library.h"
 
@@ -36,21 +41,66 @@ uint64_t now_ns() {
   return static_cast<uint64_t>(now.tv_sec) * 1000000000u + static_cast<uint64_t>(now.tv_nsec);
 }
 
-/// What Node changed for itself and a program would inherit.
-void restore_defaults() {
+/// Bytes that are no UTF-8 are U+FFFD once Node has handed them on; the kernel still has this process's
+/// arguments as they were, and a program's are the last of them.
+std::vector<std::string> with_original_bytes(std::vector<std::string> arguments) {
+  std::vector<std::string> own;
+  FILE* file = fopen("/proc/self/cmdline", "re");
+  if (file == nullptr) return arguments;
+  char* text = nullptr;
+  size_t capacity = 0;
+  for (ssize_t size; (size = getdelim(&text, &capacity, 0, file)) > 0;)
+    own.emplace_back(text, static_cast<size_t>(text[size - 1] == 0 ? size - 1 : size));
+  free(text);
+  fclose(file);
+  for (size_t i = 1; i < arguments.size() && i <= own.size(); i++) {
+    std::string& argument = arguments[arguments.size() - i];
+    if (argument.find("\xef\xbf\xbd") != std::string::npos) argument = own[own.size() - i];
+  }
+  return arguments;
+}
+
+/// Descriptors from 3 on that this process was started with. Node marks every one as close-on-exec at its
+/// start, so they are told from its own by kind: those are event queues, pipes to itself, terminals and
+/// /dev/null.
+std::vector<int> inherited_descriptors() {
+  std::vector<int> kept;
+  std::map<ino_t, std::vector<int>> pipes;
+  DIR* directory = opendir("/proc/self/fd");
+  if (directory == nullptr) return kept;
+  while (const dirent* entry = readdir(directory)) {
+    const int fd = atoi(entry->d_name);
+    struct stat status;
+    if (fd < 3 || fd == dirfd(directory) || fstat(fd, &status) != 0) continue;
+    const mode_t type = status.st_mode & S_IFMT;
+    if (type == S_IFREG || type == S_IFDIR || type == S_IFBLK || type == S_IFSOCK) kept.push_back(fd);
+    if (type == S_IFIFO) pipes[status.st_ino].push_back(fd);
+  }
+  closedir(directory);
+  for (const auto& [inode, ends] : pipes)
+    if (ends.size() == 1) kept.push_back(ends.front());
+  return kept;
+}
+
+/// What Node changed for itself and a program would inherit. The limit of open files, which it raises, and
+/// signals that were ignored (nohup), which it resets, can't be told any more.
+void restore_defaults(const std::vector<int>& descriptors) {
   for (int fd = 0; fd < 3; fd++) {
     const int flags = fcntl(fd, F_GETFL);
     if (flags >= 0 && (flags & O_NONBLOCK)) fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
     fcntl(fd, F_SETFD, 0);
   }
+  for (int fd : descriptors) fcntl(fd, F_SETFD, 0);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   signal(SIGPIPE, SIG_DFL);
+  signal(SIGXFSZ, SIG_DFL);
 }
 
+/// An empty environment stands for this process's own, byte for byte.
 int exec(const Command& command, const std::vector<char*>& arguments, const std::vector<char*>& environment) {
-  execve(command.path.c_str(), arguments.data(), environment.data());
+  execve(command.path.c_str(), arguments.data(), command.environment.empty() ? environ : environment.data());
   return -errno;
 }
 
@@ -62,13 +112,14 @@ void pass_on(int signal) {
   if (supervised > 0) kill(supervised, signal);
 }
 
-/// While the program runs: keyboard signals are the program's business, others are handed on to it.
+/// While the program runs: keyboard signals are the program's business, others are handed on to it. A stop
+/// from the keyboard too: the program may have the terminal to put in order first, or not stop at all.
 class SignalsPassedOn {
  public:
   SignalsPassedOn() {
     struct sigaction action = {};
     for (size_t i = 0; i < kCount; i++) {
-      action.sa_handler = kSignals[i] == SIGINT || kSignals[i] == SIGQUIT ? SIG_IGN : pass_on;
+      action.sa_handler = i < kOfKeyboard ? SIG_IGN : pass_on;
       sigaction(kSignals[i], &action, &before_[i]);
     }
   }
@@ -81,8 +132,9 @@ class SignalsPassedOn {
   }
 
  private:
-  static constexpr size_t kCount = 6;
-  static constexpr int kSignals[kCount] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
+  static constexpr size_t kCount = 8, kOfKeyboard = 3;
+  static constexpr int kSignals[kCount] = {SIGINT, SIGQUIT, SIGTSTP, SIGTERM,
+                                           SIGHUP, SIGUSR1, SIGUSR2, SIGCONT};
   struct sigaction before_[kCount];
 };
 
@@ -127,6 +179,12 @@ void redirect_to_null() {
   if (null > 2) close(null);
 }
 
+/// Stops as the program did, so that the shell takes its terminal back. Returns when the shell continues
+/// both.
+void stop_alike(int signal) {
+  if (signal != SIGSTOP) kill(getpid(), SIGSTOP);
+}
+
 /// Waits for the end, stopping the program just before it (PTRACE_EVENT_EXIT), while its memory still stands.
 void wait_traced(pid_t pid, uint64_t inode, ProcessOutcome& outcome, rusage& usage) {
   for (;;) {
@@ -142,24 +200,37 @@ void wait_traced(pid_t pid, uint64_t inode, ProcessOutcome& outcome, rusage& usa
     } else if (event == PTRACE_EVENT_STOP &&
                (signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU)) {
       ptrace(PTRACE_LISTEN, pid, nullptr, nullptr);  // stays stopped, as its terminal wants it
+      stop_alike(signal);
     } else {
       ptrace(PTRACE_CONT, pid, nullptr, event != 0 ? 0L : static_cast<long>(signal));
     }
   }
 }
 
+void wait_untraced(pid_t pid, ProcessOutcome& outcome, rusage& usage) {
+  for (;;) {
+    if (wait4(pid, &outcome.wait_status, WUNTRACED, &usage) < 0) {
+      if (errno == EINTR) continue;
+      refuse(errno, "wait4", "");
+    }
+    if (!WIFSTOPPED(outcome.wait_status)) return;
+    stop_alike(WSTOPSIG(outcome.wait_status));
+  }
+}
+
 }  // namespace
 
 int replace_process(const Command& command) {
-  const std::vector<char*> arguments = pointers_to(command.arguments),
-                           environment = pointers_to(command.environment);
-  restore_defaults();
+  const std::vector<std::string> bytes = with_original_bytes(command.arguments);
+  const std::vector<char*> arguments = pointers_to(bytes), environment = pointers_to(command.environment);
+  restore_defaults(inherited_descriptors());
   return exec(command, arguments, environment);
 }
 
 ProcessOutcome supervise(const Command& command, uint64_t inode, bool quiet) {
-  const std::vector<char*> arguments = pointers_to(command.arguments),
-                           environment = pointers_to(command.environment);
+  const std::vector<std::string> bytes = with_original_bytes(command.arguments);
+  const std::vector<char*> arguments = pointers_to(bytes), environment = pointers_to(command.environment);
+  const std::vector<int> descriptors = inherited_descriptors();
   int gate[2], answer[2];
   if (pipe2(gate, O_CLOEXEC) != 0 || pipe2(answer, O_CLOEXEC) != 0) refuse(errno, "pipe2", command.path);
   const SignalsPassedOn signals;
@@ -171,7 +242,7 @@ ProcessOutcome supervise(const Command& command, uint64_t inode, bool quiet) {
     while (read(gate[0], &go, 1) < 0 && errno == EINTR) {
     }
     signals.undo_in_child();
-    restore_defaults();
+    restore_defaults(descriptors);
     if (quiet) redirect_to_null();
     const int error = exec(command, arguments, environment);
     const ssize_t told = write(answer[1], &error, sizeof error);
@@ -189,8 +260,7 @@ ProcessOutcome supervise(const Command& command, uint64_t inode, bool quiet) {
   if (traced) {
     wait_traced(pid, inode, outcome, usage);
   } else {
-    while (wait4(pid, &outcome.wait_status, 0, &usage) < 0 && errno == EINTR) {
-    }
+    wait_untraced(pid, outcome, usage);
   }
   outcome.elapsed_ns = now_ns() - begin;
   supervised = 0;

@@ -11,11 +11,11 @@ namespace insitu {
 struct Command {
   std::string path;
   std::vector<std::string> arguments;    // argv, [0] included
-  std::vector<std::string> environment;  // "NAME=value"
+  std::vector<std::string> environment;  // "NAME=value"; none: this process's own
 };
 
-/// Replaces this process (execve(2)). Signal mask and SIGPIPE, which Node changes, are put back first, and
-/// the standard descriptors made blocking again. Returns -errno when it fails.
+/// Replaces this process (execve(2)). What Node changes is put back first: signals, descriptors that it made
+/// non-blocking or close-on-exec, arguments that are no UTF-8. Returns -errno when it fails.
 int replace_process(const Command& command);
 
 struct MappedPart {
