@@ -15,6 +15,7 @@ export function messageOf(error: unknown): string {
 /** 2 usage, 127 not found, 126 could not be executed, 1 anything else. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError) return 2;
-  if (error instanceof LoadError) return error.code === 'ENOENT' ? 127 : 126;
-  return 1;
+  if (!(error instanceof LoadError)) return 1;
+  if (error.code === 'ERR_PROTOTYPE') return 2;
+  return error.code === 'ENOENT' || error.code === 'ENOTDIR' ? 127 : 126;
 }

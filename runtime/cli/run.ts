@@ -46,18 +46,27 @@ export function main(args: readonly string[]): number {
     place,
     requireInPlace: Boolean(values['require-in-place']),
   });
-  if (format === undefined && values['report-file'] === undefined) replaceProcess(start);
+  const reportFile = values['report-file'];
+  if (format === undefined && reportFile === undefined) replaceProcess(start);
+  if (reportFile !== undefined) writeReport(reportFile, ''); // before the program runs in vain
   const report = supervise(start);
-  const text = format === 'text' ? describe(report) : toJson(report);
-  if (values['report-file'] !== undefined) writeFileSync(values['report-file'], `${toJson(report)}\n`);
-  else process.stderr.write(`${text}\n`);
+  if (reportFile !== undefined) writeReport(reportFile, `${toJson(report)}\n`);
+  else process.stderr.write(`${format === 'text' ? describe(report) : toJson(report)}\n`);
   return report.signal === null ? (report.exitCode ?? 1) : 128 + report.signal;
+}
+
+function writeReport(path: string, text: string): void {
+  try {
+    writeFileSync(path, text);
+  } catch (error) {
+    throw new UsageError(`--report-file: ${(error as Error).message}`);
+  }
 }
 
 function describe(report: RunReport): string {
   const end = report.signal === null ? `exit code ${report.exitCode}` : `signal ${report.signal}`;
   const ns = report.phases.reduce((n, phase) => n + phase.ns, 0);
-  return facts([
+  const rows: [string, string][] = [
     ['program', `${report.file} (${[report.format, report.kind].filter(Boolean).join(', ')})`],
     ['started by', `${report.way}: ${report.why}`],
     ['ended with', `${end} after ${time(ns)}`],
@@ -65,5 +74,6 @@ function describe(report: RunReport): string {
     ['faults', `${report.faults.minor} minor, ${report.faults.major} major`],
     ['private', `${bytes(report.privateBytes)} at the end`],
     ['measured', report.evidence.summary],
-  ]);
+  ];
+  return facts(rows, process.stderr);
 }

@@ -1,9 +1,12 @@
 // Numbers and tables for people.
 
-const colour = process.stdout.isTTY && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
+type Output = NodeJS.WriteStream;
 
-export const bold = (text: string): string => (colour ? `\x1b[1m${text}\x1b[22m` : text);
-export const dim = (text: string): string => (colour ? `\x1b[2m${text}\x1b[22m` : text);
+/** For a terminal that wants it (no-color.org). */
+export function bold(text: string, output: Output = process.stdout): string {
+  const wanted = output.isTTY && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
+  return wanted ? `\x1b[1m${text}\x1b[22m` : text;
+}
 
 export const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
 
@@ -41,9 +44,9 @@ export function table(rows: readonly (readonly string[])[]): string {
 }
 
 /** 'name   value' lines. */
-export function facts(rows: readonly (readonly [string, string])[]): string {
+export function facts(rows: readonly (readonly [string, string])[], output?: Output): string {
   const width = Math.max(...rows.map(([name]) => name.length));
-  return rows.map(([name, value]) => `${bold(name.padEnd(width))}  ${value}`).join('\n');
+  return rows.map(([name, value]) => `${bold(name.padEnd(width), output)}  ${value}`).join('\n');
 }
 
 /** One line that is written over on a terminal, and nothing elsewhere. */

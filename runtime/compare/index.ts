@@ -83,6 +83,7 @@ export async function compare(path: string, options: CompareOptions = {}): Promi
       }
     }
   const ways = names.map((name) => summarise(name, warm.get(name) as Sample[], first.get(name) as Sample[]));
+  if (program) wantSameEnding(path, warm);
   if (program) measurePrivateBytes(path, ways, options.args ?? []);
   const temperature = cold ? 'cold' : 'warm';
   const { format } = image;
@@ -202,6 +203,18 @@ function summarise(name: WayName, warm: Sample[], first: Sample[]): Way {
     majorFaults: median(of('majorFaults')),
     privateBytes: median(of('privateBytes')),
   };
+}
+
+/** @throws LoadError when a way ended as the kernel's own execve never did: its times would be those of a failure */
+function wantSameEnding(path: string, samples: Map<WayName, Sample[]>): void {
+  const endings = (name: WayName) => new Set(samples.get(name)?.map(({ ending }) => ending ?? ''));
+  const wanted = endings('execve');
+  for (const name of ['in-place', 'copy-load'] as const)
+    for (const found of endings(name))
+      if (!wanted.has(found)) {
+        const text = `${name} ended with ${found}; want ${[...wanted].join(' or ')}, as execve (insitu run shows why)`;
+        throw new LoadError('ERR_SYSTEM', path, text);
+      }
 }
 
 /** Of a program, when it ends: once a way, outside what is timed. */

@@ -30,4 +30,6 @@ export interface Sample {
   minorFaults: number;
   majorFaults: number;
   privateBytes: number;
+  /** How a program ended: a way that fails is no faster. */
+  ending?: string;
 }

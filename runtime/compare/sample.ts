@@ -129,7 +129,7 @@ function sampleProgram(): Sample {
   >;
   if (request.warm) native.timeProgram(command, warmArgv, environment);
   const outcome = native.timeProgram(command, argv, environment);
-  const { elapsedNs, minorFaults, majorFaults } = outcome;
+  const { elapsedNs, minorFaults, majorFaults, exitCode, signal } = outcome;
   return {
     ns: elapsedNs,
     phases: { run: elapsedNs },
@@ -138,6 +138,7 @@ function sampleProgram(): Sample {
     minorFaults,
     majorFaults,
     privateBytes: 0,
+    ending: signal === null ? `exit code ${exitCode}` : `signal ${signal}`,
   };
 }
 

@@ -23,7 +23,8 @@ const hasOption = (mount: Mount, pattern: RegExp) =>
   mount.options.split(',').some((option) => pattern.test(option));
 
 export function examine(): Diagnosis {
-  const all = [...mounts().values()];
+  // One mount may lie over another: the last is the one to be seen.
+  const all = [...new Map([...mounts().values()].map((mount) => [mount.mountPoint, mount])).values()];
   const daxMounts = all.filter((mount) => hasOption(mount, /^dax(=always|=inode)?$/));
   const deviceDax = namesIn('/sys/bus/dax/devices').map((name) => ({
     path: `/dev/${name}`,

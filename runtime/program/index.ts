@@ -1,5 +1,5 @@
 // Programs started where they are stored: by the kernel alone where it executes in place already, else by insitu-exec.
-import { existsSync } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { basename, delimiter, join } from 'node:path';
 import { type Backing, OpenFile } from '../../loader/backing.ts';
 import { inFile, LoadError } from '../../loader/error.ts';
@@ -28,29 +28,50 @@ export interface Start {
   readonly format: Format;
   readonly kind: ProgramKind | null;
   readonly backing: Backing;
+  /** What it gets by execve(2) and by nothing else: 'set-user-ID', … or none. */
+  readonly privileges: string;
   readonly segments: readonly PlanSegment[];
   /** What is handed to execve(2). */
   readonly command: string;
   readonly argv: readonly string[];
 }
 
+/** This process's, byte for byte: process.env has lost what is no UTF-8. */
+const OWN_ENVIRONMENT: string[] = [];
+
 const S_ISUID = 0o4000;
 const S_ISGID = 0o2000;
 
-/** FILE as a shell finds it: a path if it has a slash or is there, else through PATH. */
+/** A path if it has a slash or is a file here, else as a shell finds it: the first in PATH that may be executed. */
 export function findProgram(name: string): string {
-  if (name.includes('/') || existsSync(name)) return name;
-  for (const directory of (process.env.PATH ?? '').split(delimiter)) {
-    const candidate = join(directory || '.', name);
-    if (existsSync(candidate)) return candidate;
+  if (name.includes('/') || isFile(name)) return name;
+  const candidates = (process.env.PATH ?? '')
+    .split(delimiter)
+    .map((directory) => join(directory || '.', name));
+  return candidates.find((path) => isFile(path) && isExecutable(path)) ?? name;
+}
+
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
   }
-  return name;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** FILE@OFFSET: a program inside a larger file. */
 function splitOffset(name: string): { path: string; start: number } {
   const match = /^(.+)@(0x[0-9a-f]+|\d+)$/i.exec(name);
-  if (!match || existsSync(name)) return { path: findProgram(name), start: 0 };
+  if (!match || isFile(name)) return { path: findProgram(name), start: 0 };
   return { path: match[1] as string, start: Number(match[2]) };
 }
 
@@ -66,7 +87,8 @@ export function prepare(name: string, args: readonly string[], options: RunOptio
   const family = start === 0 && backing.medium !== 'devdax' ? detect(file.head) : 'elf';
   const argv0 = options.argv0 ?? name;
   const byKernel = { command: path, argv: [argv0, ...args] };
-  const common = { file: path, place, backing };
+  const privileges = privilegesOf(backing, native.fileCapabilities(file.fd));
+  const common = { file: path, place, backing, privileges };
   if (family === 'script') {
     if (place === 'copy' || options.requireInPlace)
       throw new LoadError('ERR_FORMAT', path, 'is a script; want an ELF program (its interpreter, for one)');
@@ -90,7 +112,10 @@ export function prepare(name: string, args: readonly string[], options: RunOptio
     const why = `the kernel executes files of ${backing.fileSystem} where they are stored`;
     return { ...described, way: 'execve', why, ...byKernel };
   }
-  refusePrivileged(path, backing, native.fileCapabilities(file.fd));
+  if (privileges !== '') {
+    const text = `is ${privileges}; want a program without privileges: only the kernel may grant them, by execve`;
+    throw new LoadError('ERR_PRIVILEGED', path, text);
+  }
   const why =
     place === 'copy'
       ? 'a copy-load was asked for'
@@ -118,24 +143,16 @@ function requireInPlace(path: string, backing: Backing, segments: readonly PlanS
   }
 }
 
-function refusePrivileged(path: string, backing: Backing, capabilities: boolean): void {
-  const found =
-    backing.mode & S_ISUID
-      ? 'set-user-ID'
-      : backing.mode & S_ISGID
-        ? 'set-group-ID'
-        : capabilities
-          ? 'given capabilities'
-          : '';
-  if (found === '') return;
-  const text = `is ${found}; want a program without privileges: only the kernel may grant them, by execve`;
-  throw new LoadError('ERR_PRIVILEGED', path, text);
+function privilegesOf(backing: Backing, capabilities: boolean): string {
+  if (backing.mode & S_ISUID) return 'set-user-ID';
+  if (backing.mode & S_ISGID) return 'set-group-ID';
+  return capabilities ? 'given capabilities' : '';
 }
 
 /** Replaces this process by the program: nothing stays between it and its parent, terminal and signals. */
 export function replaceProcess(start: Start): never {
   try {
-    return native.replaceProcess(start.command, [...start.argv], environment());
+    return native.replaceProcess(start.command, [...start.argv], OWN_ENVIRONMENT);
   } catch (error) {
     throw inFile(start.file, error);
   }
@@ -169,8 +186,10 @@ export interface RunReport {
 export function supervise(start: Start, quiet = false): RunReport {
   const began = process.hrtime.bigint();
   let outcome: ProcessOutcome;
+  const traced = start.privileges === ''; // the kernel grants none to a program that is traced
+  const inode = traced ? start.backing.inode : 0;
   try {
-    outcome = native.supervise(start.command, [...start.argv], environment(), start.backing.inode, quiet);
+    outcome = native.supervise(start.command, [...start.argv], OWN_ENVIRONMENT, inode, quiet);
   } catch (error) {
     throw inFile(start.file, error);
   }
