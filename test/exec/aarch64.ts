@@ -1,7 +1,7 @@
 // The runner for aarch64: cross-compiled, and run under qemu's user-mode emulation in place and copied. Start it with:
 // node --import tsx test/exec/aarch64.ts
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -33,6 +33,77 @@ int main(int argc, char **argv) {
 }
 `;
 
+/** What relocation and linking have to get right: every kind of dynamic relocation, TLS by descriptor, exceptions. */
+const librarySource = `
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+static int started = 0;
+__attribute__((constructor(101))) static void first() { started = 1; }
+__attribute__((constructor(102))) static void second() { started = started * 10 + 2; }
+static thread_local int counter = 40;
+thread_local char zeroed[64];
+static int forty_two() { return 42; }
+static int (*const table[])() = {forty_two, forty_two};
+extern "C" __attribute__((weak)) void nowhere();
+extern "C" {
+int constructors() { return started; }
+int thread_locals() { return ++counter + zeroed[3]; }
+int relocated() { return table[started & 1](); }
+int weak_is_null() { return nowhere == nullptr; }
+int imported() { return abs(-7) + static_cast<int>(std::string("four").size()); }
+int thrown() {
+  try { throw std::runtime_error("thrown"); } catch (const std::exception &e) { return e.what()[0]; }
+}
+static int chosen() { return 5; }
+static int (*choose(void))(void) { return chosen; }
+int indirect(void) __attribute__((ifunc("choose")));
+int through_ifunc() { return indirect(); }
+}
+`;
+const answers = {
+  constructors: 12,
+  thread_locals: 41,
+  relocated: 42,
+  weak_is_null: 1,
+  imported: 11,
+  thrown: 't'.charCodeAt(0),
+  through_ifunc: 5,
+};
+
+/** The loader of shared objects, as a program without Node, on the same sources as the addon. */
+function libraries(): void {
+  const host = join(directory, 'load-library');
+  const sources = readdirSync(native).filter((name) => /^(?!addon|process|region|census).*\.cc$/.test(name));
+  const files = [...sources, 'tls_aarch64.S'].map((name) => join(native, name));
+  const main = fileURLToPath(new URL('./load-library.cc', import.meta.url));
+  const flags = ['-std=c++20', '-O1', '-D_GNU_SOURCE', '-ftls-model=initial-exec', '-iquote', native];
+  const library = join(directory, 'library.so');
+  writeFileSync(join(directory, 'library.cc'), librarySource);
+  const built =
+    succeeds('aarch64-linux-gnu-g++', [...flags, '-o', host, main, ...files, '-ldl']) &&
+    succeeds('aarch64-linux-gnu-g++', [
+      '-O1',
+      '-shared',
+      '-fPIC',
+      '-o',
+      library,
+      join(directory, 'library.cc'),
+    ]);
+  if (!built) {
+    counts.failed++;
+    return;
+  }
+  const stdout = Object.entries(answers)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('');
+  for (const way of [[], ['--copy']])
+    checkProgram(`library ${way.join('')}`, [host, ...way, library, ...Object.keys(answers)], {
+      status: 0,
+      stdout: `${stdout}copied=${way.length}\n`,
+    });
+}
+
 const counts = { passed: 0, failed: 0 };
 
 function finish(skip?: string): never {
@@ -62,7 +133,15 @@ function check(
   args: string[],
   expected: { status: number; stdout?: string; stderr?: RegExp },
 ): void {
-  const [command = '', ...first] = [...emulator, runner, ...args];
+  checkProgram(label, [runner, ...args], expected);
+}
+
+function checkProgram(
+  label: string,
+  program: string[],
+  expected: { status: number; stdout?: string; stderr?: RegExp },
+): void {
+  const [command = '', ...first] = [...emulator, ...program];
   const result = spawnSync(command, first, {
     encoding: 'utf8',
     timeout: 20_000,
@@ -117,6 +196,7 @@ for (const [kind, flags] of Object.entries({
       });
     }
 }
+libraries();
 check('another machine', [process.execPath], { status: 126, stderr: /ELF machine is 62; want 183/ });
 check('not found', [join(directory, 'nowhere')], { status: 127, stderr: /ENOENT/ });
 check('no ELF', [`${code}@0`], { status: 126, stderr: /starts with bytes/ });
