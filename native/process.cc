@@ -108,34 +108,43 @@ int exec(const Command& command, const std::vector<char*>& arguments, const std:
 // -----------------------------------------------------------------------------------------------
 
 volatile pid_t supervised = 0;
-void pass_on(int signal) {
-  if (supervised > 0) kill(supervised, signal);
+
+/// What the kernel sends (keyboard, hang-up) reaches the program by itself, in the same process group.
+void pass_on(int signal, siginfo_t* info, void*) {
+  if (supervised > 0 && info->si_code <= 0) kill(supervised, signal);
 }
 
-/// While the program runs: keyboard signals are the program's business, others are handed on to it. A stop
-/// from the keyboard too: the program may have the terminal to put in order first, or not stop at all.
+/// Faults are a process's own, SIGPIPE and SIGCHLD tell of its own doing; the rest is meant for the program.
+bool is_for_program(int signal) {
+  constexpr int kOwn[] = {SIGILL,  SIGTRAP, SIGABRT, SIGBUS,  SIGFPE, SIGKILL,
+                          SIGSEGV, SIGPIPE, SIGCHLD, SIGSTOP, SIGSYS};
+  return std::find(std::begin(kOwn), std::end(kOwn), signal) == std::end(kOwn);
+}
+
+/// While the program runs, signals are its business, stops from the keyboard too: it may have the terminal to
+/// put in order first, or not stop at all.
 class SignalsPassedOn {
  public:
   SignalsPassedOn() {
     struct sigaction action = {};
-    for (size_t i = 0; i < kCount; i++) {
-      action.sa_handler = i < kOfKeyboard ? SIG_IGN : pass_on;
-      sigaction(kSignals[i], &action, &before_[i]);
-    }
+    action.sa_sigaction = pass_on;
+    action.sa_flags = SA_SIGINFO;
+    for (int number = 1; number < kCount; number++)
+      if (is_for_program(number)) sigaction(number, &action, &before_[number]);
   }
   ~SignalsPassedOn() {
-    for (size_t i = 0; i < kCount; i++) sigaction(kSignals[i], &before_[i], nullptr);
+    for (int number = 1; number < kCount; number++)
+      if (is_for_program(number)) sigaction(number, &before_[number], nullptr);
   }
   /// In the child, between fork and exec.
   void undo_in_child() const {
-    for (int number : kSignals) signal(number, SIG_DFL);
+    for (int number = 1; number < kCount; number++)
+      if (is_for_program(number)) signal(number, SIG_DFL);
   }
 
  private:
-  static constexpr size_t kCount = 8, kOfKeyboard = 3;
-  static constexpr int kSignals[kCount] = {SIGINT, SIGQUIT, SIGTSTP, SIGTERM,
-                                           SIGHUP, SIGUSR1, SIGUSR2, SIGCONT};
-  struct sigaction before_[kCount];
+  static constexpr int kCount = 65;  // those of the C library itself are refused
+  struct sigaction before_[kCount] = {};
 };
 
 uint64_t private_bytes_of(pid_t pid) {

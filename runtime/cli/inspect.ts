@@ -2,7 +2,7 @@ import { type Listing, list } from '../../loader/listing.ts';
 import { findLibrary } from '../library/find.ts';
 import { parse, printJson } from './options.ts';
 import { UsageError } from './outcome.ts';
-import { bytes, facts, hex, table } from './text.ts';
+import { bytes, facts, hex, printable, table } from './text.ts';
 
 const help = `insitu inspect: what a file is, what it is stored on, and what would be mapped how. Nothing of it runs.
 
@@ -80,7 +80,7 @@ function describe(listing: Listing, headers: boolean): string {
   const parts = [facts(rows)];
   if (listing.segments.length) parts.push(segmentTable(listing));
   if (headers && listing.programHeaders) parts.push(headerTable(listing.programHeaders));
-  if (listing.symbols) parts.push(listing.symbols.join('\n'));
+  if (listing.symbols) parts.push(listing.symbols.map(printable).join('\n'));
   return `${parts.join('\n\n')}\n`;
 }
 

@@ -8,6 +8,9 @@ export function bold(text: string, output: Output = process.stdout): string {
   return wanted ? `\x1b[1m${text}\x1b[22m` : text;
 }
 
+/** Names come out of files that may be hostile: no control sequence of theirs reaches a terminal. */
+export const printable = (text: string): string => text.replace(/\p{Cc}/gu, '?');
+
 export const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
 
 /** 1234567 ns -> '1.23 ms'. */
@@ -30,8 +33,9 @@ export function bytes(count: number): string {
 }
 
 /** Columns as wide as their widest cell; a column of numbers is set flush right. */
-export function table(rows: readonly (readonly string[])[]): string {
+export function table(cells: readonly (readonly string[])[]): string {
   const widths: number[] = [];
+  const rows = cells.map((row) => row.map(printable));
   for (const row of rows)
     for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
   const right = widths.map((_, i) => rows.slice(1).every((row) => /^(-?[\d.]|0x|–|$)/.test(row[i] ?? '')));
@@ -46,7 +50,7 @@ export function table(rows: readonly (readonly string[])[]): string {
 /** 'name   value' lines. */
 export function facts(rows: readonly (readonly [string, string])[], output?: Output): string {
   const width = Math.max(...rows.map(([name]) => name.length));
-  return rows.map(([name, value]) => `${bold(name.padEnd(width), output)}  ${value}`).join('\n');
+  return rows.map(([name, value]) => `${bold(name.padEnd(width), output)}  ${printable(value)}`).join('\n');
 }
 
 /** One line that is written over on a terminal, and nothing elsewhere. */
