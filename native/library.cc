@@ -381,7 +381,7 @@ void Library::link() {
 }
 
 void Library::finish() {
-  if (state_ != State::linked || finished_) return;
+  if ((state_ != State::linked && !permanent_) || finished_) return;
   finished_ = true;
   run_destructors();
 }
@@ -394,8 +394,12 @@ void Library::unmap() {
 
 void Library::close() {
   if (state_ == State::closed) return;
-  finish();
+  // As with dlclose: others may hold pointers into it, such as libcrypto into libssl. It ends with the
+  // process.
+  permanent_ = state_ == State::linked && !finished_ && (dynamic_.flags_1 & DF_1_NODELETE) != 0;
+  if (!permanent_) finish();
   state_ = State::closed;
+  if (permanent_) return;
   {
     const std::lock_guard lock(open_mutex);
     open_libraries.erase(std::remove(open_libraries.begin(), open_libraries.end(), this),

@@ -55,7 +55,8 @@ class Library {
   void map(const Plan& plan);
   /// Relocates, makes text executable, runs constructors.
   void link();
-  /// Destructors, then unmap. Idempotent. A library with thread-local destructors still due stays mapped.
+  /// Destructors, then unmap. Idempotent. A library with thread-local destructors still due stays mapped; one
+  /// that was linked never to be unloaded (DF_1_NODELETE) stays as it is until the process exits.
   void close();
   /// Destructors only: what happens to a library that is still open when the process exits.
   void finish();
@@ -71,8 +72,8 @@ class Library {
   std::string string(uint32_t offset) const;
   RelocationCounts relocations() const;
   bool is_linked() const { return state_ == State::linked; }
-  /// Thread-local destructors of it are still due.
-  bool stays_mapped() const { return pinned_; }
+  /// Closed, and still mapped: thread-local destructors of it are due, or it is DF_1_NODELETE.
+  bool stays_mapped() const { return pinned_ || permanent_; }
   /// Pages of the file vanished while it was being read.
   bool is_damaged() const { return guarded_.damaged; }
   void require_open(const char* what) const;
@@ -111,7 +112,8 @@ class Library {
   uint64_t frame_object_[8] = {};  // storage for libgcc's struct object
   link_map debugger_map_ = {};
   bool debugger_knows_ = false;
-  bool pinned_ = false;  // thread-local destructors are due: never unmapped
+  bool pinned_ = false;     // thread-local destructors are due: never unmapped
+  bool permanent_ = false;  // closed, but never to be unloaded
   bool finished_ = false;
 };
 
