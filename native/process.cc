@@ -188,10 +188,18 @@ void redirect_to_null() {
   if (null > 2) close(null);
 }
 
-/// Stops as the program did, so that the shell takes its terminal back. Returns when the shell continues
-/// both.
+bool in_foreground() {
+  const int terminal = open("/dev/tty", O_RDONLY | O_CLOEXEC);
+  if (terminal < 0) return false;
+  const bool is = tcgetpgrp(terminal) == getpgrp();
+  close(terminal);
+  return is;
+}
+
+/// Stops as the program did, so that the shell takes its terminal back; returns when the shell continues
+/// both. Somebody who stops just the program, from elsewhere, continues just the program.
 void stop_alike(int signal) {
-  if (signal != SIGSTOP) kill(getpid(), SIGSTOP);
+  if (signal != SIGSTOP || in_foreground()) kill(getpid(), SIGSTOP);
 }
 
 /// Waits for the end, stopping the program just before it (PTRACE_EVENT_EXIT), while its memory still stands.

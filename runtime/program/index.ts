@@ -72,7 +72,14 @@ function isExecutable(path: string): boolean {
 function splitOffset(name: string): { path: string; start: number } {
   const match = /^(.+)@(0x[0-9a-f]+|\d+)$/i.exec(name);
   if (!match || isFile(name)) return { path: findProgram(name), start: 0 };
-  return { path: match[1] as string, start: Number(match[2]) };
+  const [path, start] = [match[1] as string, Number(match[2])];
+  if (!Number.isSafeInteger(start))
+    throw new LoadError(
+      'ERR_FORMAT',
+      path,
+      `offset ${match[2]} is behind the end of any file; want one below 2^53`,
+    );
+  return { path, start };
 }
 
 /**
