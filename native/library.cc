@@ -144,6 +144,7 @@ Library::Library(std::string path, const Source& source) : path_(std::move(path)
 
 Library::~Library() {
   if (state_ != State::linked) close();
+  if (state_ == State::linked || stays_mapped()) (void)scope_.release();
 }
 
 /// libc.so.6 and ld.so are shared objects with an interpreter or an entry; only DF_1_PIE and DT_SONAME tell.
@@ -411,6 +412,7 @@ void Library::close() {
   if (debugger_knows_) debugger_remove(&debugger_map_);
   if (tls_module_ != 0) tls_remove(tls_module_);
   unmap();
+  scope_.reset();
 }
 
 std::string Library::string(uint32_t offset) const {

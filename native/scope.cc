@@ -82,6 +82,9 @@ class Process {
     const bool first = current_.empty();
     current_.clear();
     dl_iterate_phdr(add_object, this);
+    for (const auto& known : all_)  // what is gone must not be taken for another that comes to lie there
+      if (std::find(current_.begin(), current_.end(), known.get()) == current_.end())
+        known->dynamic = nullptr;
     seen_ = now;
     if (first) mark_start_set();
   }
@@ -225,7 +228,8 @@ int dlopen_flags() {
   return RTLD_LAZY | RTLD_LOCAL | (interposed ? 0 : RTLD_DEEPBIND);
 }
 
-const LoadedObject* open_needed(const std::string& name, const std::vector<std::string>& directories) {
+const LoadedObject* open_needed(const std::string& name, const std::vector<std::string>& directories,
+                                std::vector<OpenHandle>& handles) {
   Process& process = Process::get();
   const LoadedObject* present = process.by_name(name);
   if (present != nullptr && present->at_start) return present;
@@ -237,12 +241,13 @@ const LoadedObject* open_needed(const std::string& name, const std::vector<std::
       path = candidate;
       break;
     }
-  void* handle = dlopen(path.c_str(), dlopen_flags());  // stays open: code of it is linked to from here on
+  void* const handle = dlopen(path.c_str(), dlopen_flags());
   if (handle == nullptr) {
     const char* reason = dlerror();
     fail_needed("needs " + name +
                 ", which could not be loaded: " + (reason != nullptr ? reason : "unknown error"));
   }
+  handles.emplace_back(handle);
   link_map* map = nullptr;
   if (dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0 || map == nullptr)
     fail_needed("needs " + name + ": no link map");
@@ -275,6 +280,8 @@ Resolution find_in_process(const SymbolName& wanted) {
 
 }  // namespace
 
+void CloseHandle::operator()(void* handle) const { dlclose(handle); }
+
 Scope::Scope(const std::vector<std::string>& needed, const std::vector<std::string>& directories,
              const std::string& soname) {
   if (needed.empty()) return;
@@ -282,7 +289,7 @@ Scope::Scope(const std::vector<std::string>& needed, const std::vector<std::stri
   process.refresh();
   for (const std::string& name : needed) {
     if (!soname.empty() && name == soname) fail_needed("needs itself (" + soname + "): cyclic DT_NEEDED");
-    const LoadedObject* object = open_needed(name, directories);
+    const LoadedObject* object = open_needed(name, directories, handles_);
     if (std::find(objects_.begin(), objects_.end(), object) == objects_.end()) objects_.push_back(object);
   }
   for (size_t i = 0; i < objects_.size(); i++)

@@ -6,6 +6,7 @@
 // other way round, on purpose: Node exports its own OpenSSL, zlib and ICU, which must not be mixed with the
 // ones needed here.
 #pragma once
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,12 @@ struct LoadedObject {
   bool at_start = false;  // main program, its libraries and preloads: never unloaded
 };
 
+struct CloseHandle {
+  void operator()(void* handle) const;
+};
+using OpenHandle = std::unique_ptr<void, CloseHandle>;  // of dlopen
+
+/// Holds the needed libraries open: to be destroyed after the code that was linked to them is gone.
 class Scope {
  public:
   /// Finds or dlopens each needed library (`directories` = run path, already expanded). Throws LoadFailure
@@ -34,6 +41,7 @@ class Scope {
   Resolution find(const SymbolName& wanted, bool thread_local_symbol) const;
 
  private:
+  std::vector<OpenHandle> handles_;
   std::vector<const LoadedObject*> objects_;  // breadth first
 };
 
