@@ -219,14 +219,17 @@ export const languageRows: BuiltRow[] = [
         flags: ['-Wl,-rpath,$ORIGIN/deps'],
         dir,
       });
-      return { library };
+      return { library, needed };
     },
-    check: ({ library = '' }) => {
+    check: ({ library = '', needed = '' }) => {
       for (const place of places) {
-        using loaded = loadSync(library, { place });
+        const loaded = loadSync(library, { place });
         assert.equal(loaded.func('int from_needed()')(), 'from the needed library'.length);
         assert.equal(loaded.func('int through_needed(int)')(8), 9);
         assert.equal(loaded.func('int into_needed()')(), 55);
+        assert(mappingsOf(needed).length > 0, 'the needed library is elsewhere');
+        loaded.close();
+        assert.deepEqual(mappingsOf(needed), [], 'nobody needs it any more');
       }
     },
   },
