@@ -15,11 +15,14 @@ export interface RegionDirectory {
 const RAM = new Set(['tmpfs', 'ramfs']);
 const DAX_CAPABLE = new Set(['ext4', 'ext2', 'xfs', 'erofs', 'fuse', 'virtiofs', 'famfs']);
 
+/** Trees of the kernel's own; /dev/shm is the one place in them for other people's files. */
+const KERNEL = /^\/(dev|proc|sys)(\/|$)/;
+
 /** Mounted DAX candidates first, then /dev/shm, other RAM file systems, the temporary directory. */
 function candidates(): string[] {
   let all: Mount[] = [];
   try {
-    all = [...mounts().values()];
+    all = [...mounts().values()].filter((mount) => !KERNEL.test(mount.mountPoint));
   } catch {
     // No /proc: only the fixed places below.
   }

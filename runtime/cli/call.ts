@@ -1,5 +1,5 @@
 import { findLibrary } from '../library/find.ts';
-import { loadSync } from '../library/index.ts';
+import { loadSync, type NativeFunction } from '../library/index.ts';
 import { parseArguments } from '../library/prototype.ts';
 import { parse, toJson, untilFile } from './options.ts';
 import { UsageError } from './outcome.ts';
@@ -33,8 +33,16 @@ export function main(args: readonly string[]): number {
   const parameters = parseArguments(prototype, texts);
   const place = values.copy ? 'copy' : 'in-place';
   using library = loadSync(findLibrary(file), { place, requireInPlace: Boolean(values['require-in-place']) });
-  const result: unknown = library.func(prototype)(...parameters);
+  const result = resultOf(library.func(prototype), parameters);
   if (result !== undefined) process.stdout.write(`${String(result)}\n`);
   if (values.report) process.stderr.write(`${toJson(library.report)}\n`);
   return 0;
+}
+
+function resultOf(call: NativeFunction, parameters: unknown[]): unknown {
+  try {
+    return call(...parameters);
+  } catch (error) {
+    throw new UsageError((error as Error).message); // koffi's, of a value that does not fit its type
+  }
 }

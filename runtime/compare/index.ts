@@ -65,6 +65,10 @@ export async function compare(path: string, options: CompareOptions = {}): Promi
       `is on ${backing.fileSystem}, its own storage; --cold wants the page cache`,
     );
   const program = image.format === 'elf-program';
+  if (program && options.call)
+    throw new LoadError('ERR_FORMAT', path, 'is an ELF program; --call wants a library');
+  if (!program && options.args?.length)
+    throw new LoadError('ERR_FORMAT', path, 'is a library; arguments behind -- want a program');
   const names: WayName[] = ['in-place', 'copy-load', program ? 'execve' : 'dlopen', 'mmap-floor'];
   const requests = new Map(names.map((name) => [name, requestFor(path, name, image, options)]));
   const warm = new Map<WayName, Sample[]>(names.map((name) => [name, []]));

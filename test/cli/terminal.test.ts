@@ -91,7 +91,7 @@ for (const way of ways) {
     const { status, shown } = await type('bash --norc --noprofile -i', [
       [/[#$] $/, `$INSITU run ${way} ${sleeper}\n`],
       [/pid \d+\n/, SUSPEND],
-      [/Stopped[^]*[#$] $/, 'fg\n'],
+      [/Stopped[\s\S]*[#$] $/, 'fg\n'],
       [/fg\n.*sleep 100/, INTERRUPT],
       [/[#$] $/, 'echo "ended $?"; exit 3\n'],
     ]);
@@ -125,7 +125,7 @@ for (const signal of ['SIGSTOP', 'SIGTTOU'])
       const { status, shown } = await type('bash --norc --noprofile -i', [
         [/[#$] $/, `$INSITU run ${way} ${program}\n`],
         [/pid \d+\n/, SUSPEND],
-        [/tidied\n[^]*Stopped[^]*[#$] $/, 'fg\n'],
+        [/tidied\n[\s\S]*Stopped[\s\S]*[#$] $/, 'fg\n'],
         [/back\n/, INTERRUPT],
         [/[#$] $/, 'echo "ended $?"; exit 3\n'],
       ]);
