@@ -341,7 +341,14 @@ void Library::link() {
     scope_ = std::make_unique<Scope>(needed(), search_directories(),
                                      dynamic_.soname == kNoString ? std::string() : string(dynamic_.soname));
     const TlsTemplate& tls = image_.tls;
-    if (tls) tls_module_ = tls_add(mapping_.at(tls.vaddr), tls.file_size, tls.mem_size, tls.align);
+    if (tls) {
+      tls_module_ = tls_add(mapping_.at(tls.vaddr), tls.file_size, tls.mem_size, tls.align);
+      if (tls_module_ == 0) {
+        fail(failure, "ERR_TLS", 0)
+            << "finds no room for its thread-local storage: too many libraries are open";
+        raise(failure);
+      }
+    }
     const LinkHost host{this,
                         LinkCallbacks::resolve,
                         LinkCallbacks::resolve_unique,

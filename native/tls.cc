@@ -3,11 +3,12 @@
 #include <limits.h>
 #include <pthread.h>
 
-#include <atomic>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <vector>
 
 extern "C" void* __tls_get_addr(const insitu::TlsIndex*);
 
@@ -23,8 +24,8 @@ struct Module {
 };
 
 Module modules[kMaxModules];
-std::atomic<uint64_t> module_count{0};
-std::mutex modules_mutex;
+uint64_t module_count = 0;
+std::mutex tables_mutex;  // of the count, the free numbers and the list of tables
 pthread_key_t thread_end;
 std::once_flag thread_end_made;
 
@@ -32,6 +33,17 @@ struct ThreadTable {
   uint64_t size;
   void* blocks[];
 };
+
+/// Of every thread that has one. Neither list is ever destroyed: threads may end during exit.
+std::vector<ThreadTable*>& tables() {
+  static auto* const all = new std::vector<ThreadTable*>;
+  return *all;
+}
+
+std::vector<uint64_t>& free_modules() {
+  static auto* const numbers = new std::vector<uint64_t>;
+  return *numbers;
+}
 
 [[noreturn]] void out_of_memory() {
   static const char text[] = "insitu: no memory for a thread's TLS block\n";
@@ -60,17 +72,22 @@ void free_table(void* pointer) {
   }
   auto* table = static_cast<ThreadTable*>(pointer);
   insitu_tls_table = nullptr;
+  const std::lock_guard lock(tables_mutex);
+  tables().erase(std::remove(tables().begin(), tables().end(), table), tables().end());
   for (uint64_t i = 0; i < table->size; i++) free(table->blocks[i]);
   free(table);
 }
 
 ThreadTable* grow_table(uint64_t index) {
   std::call_once(thread_end_made, [] { pthread_key_create(&thread_end, free_table); });
-  const uint64_t before = insitu_tls_table == nullptr ? 0 : insitu_tls_table->size;
+  const std::lock_guard lock(tables_mutex);
+  ThreadTable* const old = insitu_tls_table;
+  const uint64_t before = old == nullptr ? 0 : old->size;
   const uint64_t size = (index + 16) & ~uint64_t{15};
-  auto* table =
-      static_cast<ThreadTable*>(realloc(insitu_tls_table, sizeof(ThreadTable) + size * sizeof(void*)));
+  if (old != nullptr) tables().erase(std::remove(tables().begin(), tables().end(), old), tables().end());
+  auto* table = static_cast<ThreadTable*>(realloc(old, sizeof(ThreadTable) + size * sizeof(void*)));
   if (table == nullptr) out_of_memory();
+  tables().push_back(table);
   memset(table->blocks + before, 0, (size - before) * sizeof(void*));
   table->size = size;
   insitu_tls_table = table;
@@ -91,19 +108,26 @@ void* make_block(uint64_t index) {
 }  // namespace
 
 uint64_t tls_add(const void* image, uint64_t file_size, uint64_t mem_size, uint64_t align) {
-  const std::lock_guard lock(modules_mutex);
-  const uint64_t index = module_count.load(std::memory_order_relaxed);
-  if (index == kMaxModules) return 0;
+  const std::lock_guard lock(tables_mutex);
+  if (free_modules().empty()) {
+    if (module_count == kMaxModules) return 0;
+    free_modules().push_back(module_count++);
+  }
+  const uint64_t index = free_modules().back();
+  free_modules().pop_back();
   modules[index] = Module{image, file_size, mem_size, align};
-  module_count.store(index + 1, std::memory_order_release);
   return kOwn | index;
 }
 
 void tls_remove(uint64_t module) {
   const uint64_t index = module & ~kOwn;
-  if (insitu_tls_table == nullptr || index >= insitu_tls_table->size) return;
-  free(insitu_tls_table->blocks[index]);
-  insitu_tls_table->blocks[index] = nullptr;
+  const std::lock_guard lock(tables_mutex);
+  for (ThreadTable* table : tables()) {
+    if (index >= table->size) continue;
+    free(table->blocks[index]);
+    table->blocks[index] = nullptr;
+  }
+  free_modules().push_back(index);
 }
 
 void* tls_address(const TlsIndex& at) {

@@ -14,7 +14,7 @@ struct TlsIndex {
 /// Registers a module whose blocks start as `file_size` bytes of `image`, then zeros up to `mem_size`. The
 /// image is read whenever a thread first touches the module. Returns 0 when there is no room for one more.
 uint64_t tls_add(const void* image, uint64_t file_size, uint64_t mem_size, uint64_t align);
-/// No thread may use the module from here on. Other threads' blocks are freed when they end.
+/// Frees every thread's block. No thread may use the module from here on; its number may be given again.
 void tls_remove(uint64_t module);
 /// Address of this thread's variable.
 void* tls_address(const TlsIndex& index);
