@@ -205,6 +205,52 @@ export function loadInWorker(path: string, kind: 'busy' | 'addon'): Promise<unkn
   });
 }
 
+/** A thread that calls one address after the other. */
+function callingWorker(): { call: (address: bigint) => Promise<number>; end: () => Promise<number> } {
+  const code = `
+    const koffi = require(${JSON.stringify(require.resolve('koffi'))});
+    const { parentPort } = require('node:worker_threads');
+    koffi.load(null);
+    const type = koffi.proto('int call(int)');
+    parentPort.on('message', (address) => parentPort.postMessage(koffi.decode(address, type)(1)));`;
+  const worker = new Worker(code, { eval: true });
+  return {
+    call: (address) =>
+      new Promise((resolve, reject) => {
+        worker.once('message', resolve);
+        worker.once('error', reject);
+        worker.postMessage(address);
+      }),
+    end: () => worker.terminate(),
+  };
+}
+
+const reloaded = `
+__thread int mine = 5;
+__thread char buffer[1000];
+int touch(int x) { buffer[999] += x; return (mine += x) * 10 + buffer[999]; }
+`;
+
+const RELOADS = 5000; // more than there is room for at once
+
+async function checkReloads(path: string): Promise<void> {
+  const worker = callingWorker();
+  for (let i = 0; i < RELOADS; i++) {
+    const library = loadSync(path, { place: places[i & 1] ?? 'in-place' });
+    if (i % 100 === 0) {
+      const touch = library.func('int touch(int)');
+      assert.deepEqual([touch(1), touch(1)], [61, 72], 'fresh in this thread');
+      assert.equal(
+        await worker.call(library.symbol('touch')),
+        61,
+        'fresh in a thread that knew the ones before',
+      );
+    }
+    library.close();
+  }
+  await worker.end();
+}
+
 const twice = `
 #include <stdlib.h>
 int counter = 10;
@@ -274,6 +320,13 @@ export const threadRows: BuiltRow[] = [
       }
     },
   },
+  ...['gnu', 'gnu2'].map(
+    (dialect): BuiltRow => ({
+      name: `thread-local storage of a library that is loaded and closed ${RELOADS} times, TLS dialect ${dialect}`,
+      make: shared('libreloaded.so', reloaded, 'c', [`-mtls-dialect=${dialect}`]),
+      check: ({ library = '' }) => checkReloads(library),
+    }),
+  ),
   {
     name: 'four worker threads load, call and close at once',
     make: shared('libbusy.so', busy, 'c++', ['-pthread']),
