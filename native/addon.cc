@@ -73,7 +73,13 @@ uint64_t unsigned_at(const Info& info, size_t index) {
   return static_cast<uint64_t>(value);
 }
 
-int int_at(const Info& info, size_t index) { return static_cast<int>(number_at(info, index)); }
+int int_at(const Info& info, size_t index) {
+  const double value = number_at(info, index);
+  if (!(value >= -2147483648.0 && value <= 2147483647.0) ||
+      value != static_cast<double>(static_cast<int>(value)))
+    refuse_argument(info.Env(), "argument is not a 32-bit integer");
+  return static_cast<int>(value);
+}
 
 uint64_t address_at(const Info& info, size_t index) {
   if (!info[index].IsBigInt()) refuse_argument(info.Env(), "address is not a bigint");
@@ -284,6 +290,8 @@ void put_plan(const Plan& plan, double* out) {
 Napi::Value plan_of(const Info& info) {
   double* out = slots_at(info, 5, kSlots);
   const StorageRules rules{unsigned_at(info, 1), unsigned_at(info, 2), info[3].ToBoolean()};
+  if (rules.granule < page_size() || (rules.granule & (rules.granule - 1)) != 0)
+    refuse_argument(info.Env(), "granule is not a power of two of at least a page");
   Plan plan;
   plan_image(library_at(info, 0).image(), rules, info[4].ToBoolean(), page_size(), plan);
   put_plan(plan, out);

@@ -113,6 +113,7 @@ struct LinkCallbacks {
           strcmp(wanted.name, "__cxa_thread_atexit") == 0)
         return own(&thread_atexit);
     }
+    if (strcmp(wanted.name, "_dl_find_object") == 0 && unwinder_knows_us()) return own(&insitu_find_object);
     if (strcmp(wanted.name, "napi_module_register") == 0) return own(&register_node_api_module);
     if (strcmp(wanted.name, "node_module_register") == 0) return own(&ignore_v8_module);
     return static_cast<Library*>(context)->scope_->find(wanted, thread_local_symbol);
@@ -281,8 +282,16 @@ void Library::check_constructors() const {
     }
 }
 
-/// .eh_frame is found through the pointer in .eh_frame_hdr (LSB Core, "Exception Frame Header"), whose usual
-/// encoding is DW_EH_PE_pcrel | DW_EH_PE_sdata4.
+void Library::make_unwindable() {
+  const Range& header = image_.eh_frame_hdr;
+  if (!unwinder_knows_us()) return register_frames();
+  unwind_ = UnwindEntry{mapping_.base, mapping_.base + mapping_.size,
+                        header.size >= 8 ? mapping_.at(header.vaddr) : nullptr, &debugger_map_};
+  unwind_add(&unwind_);
+}
+
+/// Where the unwinder cannot be taught (unwind.h). .eh_frame is found through the pointer in .eh_frame_hdr
+/// (LSB Core, "Exception Frame Header"), whose usual encoding is DW_EH_PE_pcrel | DW_EH_PE_sdata4.
 void Library::register_frames() {
   constexpr uint8_t kPcRelative4 = 0x1b;
   if (__register_frame_info == nullptr || image_.eh_frame_hdr.size < 8) return;
@@ -309,10 +318,15 @@ void Library::run_constructors() const {
     array[i](process_argc, process_argv, process_environment);
 }
 
-void Library::run_destructors() const {
+void Library::run_destructors() {
   using Destructor = void (*)();
-  const auto* array = reinterpret_cast<const Destructor*>(mapping_.at(dynamic_.fini_array.vaddr));
-  for (uint64_t i = dynamic_.fini_array.size / 8; i-- > 0;) array[i]();
+  std::vector<Destructor> destructors(dynamic_.fini_array.size / 8);
+  if (!destructors.empty()) {
+    const LenientReads lenient(guarded_);
+    memcpy(destructors.data(), mapping_.at(dynamic_.fini_array.vaddr), dynamic_.fini_array.size);
+  }
+  if (guarded_.damaged) return;  // truncated underneath: where they were is not known any more
+  for (size_t i = destructors.size(); i-- > 0;) destructors[i]();
   if (dynamic_.fini != 0) reinterpret_cast<Destructor>(mapping_.at(dynamic_.fini))();
 }
 
@@ -365,12 +379,12 @@ void Library::link() {
     close();
     throw;
   }
-  register_frames();
   debugger_map_.l_addr = mapping_.bias;
   debugger_map_.l_name = const_cast<char*>(path_.c_str());
   debugger_map_.l_ld = reinterpret_cast<Elf64_Dyn*>(mapping_.at(image_.dynamic.vaddr));
   debugger_add(&debugger_map_);
   debugger_knows_ = true;
+  make_unwindable();
   {
     const std::lock_guard lock(open_mutex);
     static const int registered = std::atexit(finish_all_at_exit);
@@ -416,6 +430,7 @@ void Library::close() {
   if (pinned_) return;
   if (frames_ != nullptr) __deregister_frame_info(frames_);
   frames_ = nullptr;
+  unwind_remove(&unwind_);
   if (debugger_knows_) debugger_remove(&debugger_map_);
   if (tls_module_ != 0) tls_remove(tls_module_);
   unmap();

@@ -9,6 +9,7 @@
 
 #include "fault.h"
 #include "relocate.h"
+#include "unwind.h"
 
 namespace insitu {
 
@@ -85,9 +86,10 @@ class Library {
   void relocate(const LinkHost& host, Failure& failure);
   std::vector<std::string> search_directories() const;
   void check_constructors() const;
+  void make_unwindable();
   void register_frames();
   void run_constructors() const;
-  void run_destructors() const;
+  void run_destructors();
   void unmap();
   void require_mapped(const char* what) const;
   void require_whole() const;
@@ -108,6 +110,7 @@ class Library {
   std::vector<std::unique_ptr<uint64_t[]>> tls_indices_;
   uint64_t tls_module_ = 0;
   uint64_t addon_init_ = 0;  // what a self-registering addon registered
+  UnwindEntry unwind_;
   const void* frames_ = nullptr;
   uint64_t frame_object_[8] = {};  // storage for libgcc's struct object
   link_map debugger_map_ = {};

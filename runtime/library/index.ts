@@ -43,17 +43,12 @@ export class Library implements Disposable {
 
   /** Names of the dynamic symbols that it defines. */
   get exports(): string[] {
-    return native.imageSymbols(this.#handle());
+    return this.#inFile(() => native.imageSymbols(this.#handle()));
   }
 
   /** Address of an exported symbol in this process. @throws LoadError ERR_SYMBOL when it exports no such thing */
   symbol(name: string): bigint {
-    let address: bigint;
-    try {
-      address = native.imageSymbol(this.#handle(), name);
-    } catch (error) {
-      throw inFile(this.path, error);
-    }
+    const address = this.#inFile(() => native.imageSymbol(this.#handle(), name));
     if (address === 0n)
       throw new LoadError(
         'ERR_SYMBOL',
@@ -65,7 +60,7 @@ export class Library implements Disposable {
 
   /** The function at or below an address of this library, as a native stack trace wants it. */
   symbolAt(address: bigint): { name: string; distance: number } | undefined {
-    return native.imageSymbolAt(this.#handle(), address);
+    return this.#inFile(() => native.imageSymbolAt(this.#handle(), address));
   }
 
   /**
@@ -110,6 +105,14 @@ export class Library implements Disposable {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #inFile<T>(lookUp: () => T): T {
+    try {
+      return lookUp();
+    } catch (error) {
+      throw inFile(this.path, error);
+    }
   }
 
   #handle(): ImageHandle {

@@ -381,6 +381,20 @@ changes('truncated underneath: look-ups are ERR_CHANGED, other libraries go on',
   assert.is(result.listed, 'ERR_CLOSED');
 });
 
+changes('truncated underneath: exceptions elsewhere and the end of the process are no matter', () => {
+  const path = compileC(
+    '__attribute__((destructor)) static void last(void) {} int answer(void) { return 42; }',
+    { name: 'libdestroyed.so', kind: 'shared' },
+  );
+  const result = inChild(({ loadSync, fs, thrown }, path) => {
+    loadSync(path); // stays open: its destructors are due at the end of the process
+    fs.truncateSync(path, 0);
+    // A refused load is a C++ exception inside, and its unwinding must not look at the lost library's tables.
+    return thrown(() => loadSync(`${path}.nowhere`))?.code;
+  }, path);
+  assert.is(result, 'ENOENT');
+});
+
 changes('truncated underneath a copy-load: nothing is lost', () => {
   const path = compileC(far, { name: 'libcopied.so', kind: 'shared' });
   const result = inChild(({ loadSync, fs, native }, path) => {
