@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <link.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +15,12 @@
 
 namespace insitu {
 namespace {
+
+#if defined(__x86_64__)
+constexpr uint32_t kCopyRelocation = R_X86_64_COPY;
+#else
+constexpr uint32_t kCopyRelocation = R_AARCH64_COPY;
+#endif
 
 /// Pointers in a loaded object's dynamic section are absolute already, except where it is read-only (the
 /// vDSO).
@@ -218,6 +225,39 @@ class Process {
   throw failure;
 }
 
+/// A program that is not position independent has copies of its libraries' variables (COPY relocations:
+/// std::cout, environ), and everyone uses those, except code under RTLD_DEEPBIND: it finds the originals,
+/// which nobody ever initialised. They become what the copies are; streams share the buffer behind them.
+/// Originals that were written are left alone, and so are those in read-only memory (the kernel's EFAULT).
+void fill_originals() {
+  const std::vector<const LoadedObject*> objects = Process::get().start_set();
+  const LoadedObject& program = *objects.front();
+  const uint8_t* rela = nullptr;
+  uint64_t rela_size = 0;
+  for (const Elf64_Dyn* entry = program.dynamic; entry->d_tag != DT_NULL; entry++) {
+    if (entry->d_tag == DT_RELA) rela = pointer_in(program, entry->d_un.d_ptr);
+    if (entry->d_tag == DT_RELASZ) rela_size = entry->d_un.d_val;
+  }
+  for (uint64_t at = 0; rela != nullptr && at + sizeof(Elf64_Rela) <= rela_size; at += sizeof(Elf64_Rela)) {
+    const auto& entry = *reinterpret_cast<const Elf64_Rela*>(rela + at);
+    if (ELF64_R_TYPE(entry.r_info) != kCopyRelocation) continue;
+    const Elf64_Sym& symbol = program.tables.symbols[ELF64_R_SYM(entry.r_info)];
+    const char* name = program.tables.name_of(symbol);
+    const SymbolName wanted{name, gnu_hash_of(name), nullptr, false};
+    for (size_t i = 1; i < objects.size(); i++) {
+      const uint32_t index = find_symbol(objects[i]->tables, wanted);
+      if (index == 0) continue;
+      const Elf64_Sym& defined = objects[i]->tables.symbols[index];
+      auto* const original = reinterpret_cast<uint8_t*>(objects[i]->bias + defined.st_value);
+      const size_t size = std::min(symbol.st_size, defined.st_size);
+      if (std::any_of(original, original + size, [](uint8_t byte) { return byte != 0; })) break;
+      const iovec from{reinterpret_cast<void*>(program.bias + entry.r_offset), size}, to{original, size};
+      (void)process_vm_writev(getpid(), &from, 1, &to, 1, 0);
+      break;
+    }
+  }
+}
+
 /// Private dependencies look into their own scope before the global one, for the same reason as Scope does;
 /// not where a malloc has been put in libc's place, which must be everyone's.
 int dlopen_flags() {
@@ -225,7 +265,10 @@ int dlopen_flags() {
     const SymbolName malloc_name{"malloc", gnu_hash_of("malloc"), nullptr, false};
     return Process::get().interposer_of(malloc_name) != nullptr;
   }();
-  return RTLD_LAZY | RTLD_LOCAL | (interposed ? 0 : RTLD_DEEPBIND);
+  if (interposed) return RTLD_LAZY | RTLD_LOCAL;
+  static std::once_flag filled;
+  std::call_once(filled, fill_originals);
+  return RTLD_LAZY | RTLD_LOCAL | RTLD_DEEPBIND;
 }
 
 const LoadedObject* open_needed(const std::string& name, const std::vector<std::string>& directories,
