@@ -94,6 +94,24 @@ extern "C" int through_needed(int x) {
 extern "C" int into_needed() { return caught_by_type([] { Kind kind; kind.code = 55; throw kind; }); }
 `;
 
+const printing = `
+#include <cstdlib>
+#include <cstring>
+#include <iostream>
+#include <unistd.h>
+extern char **environ;
+extern "C" int print(int x) {
+  std::cout << "out " << std::hex << x << std::endl;
+  std::cerr << "err " << x << '\\n' << std::flush;
+  std::clog << "log\\n" << std::flush;
+  fprintf(stdout, "stdio\\n");
+  fflush(stdout);
+  int variables = 0;
+  for (char **each = environ; each != nullptr && *each != nullptr; each++) variables++;
+  return variables > 0 && std::cout.good() && std::cerr.good() && getenv("PATH") != nullptr;
+}
+`;
+
 const order = `
 #include <cstdlib>
 #include <cstring>
@@ -233,6 +251,37 @@ export const languageRows: BuiltRow[] = [
       }
     },
   },
+  ...places.map(
+    (place): BuiltRow => ({
+      name: `standard streams and environ, in the library and in one that it needs, ${place}`,
+      make: (dir) => {
+        const needed = compileC(printing, {
+          name: 'libprinting.so',
+          kind: 'shared',
+          language: 'c++',
+          flags: ['-Wl,-soname,libprinting.so'],
+          dir,
+        });
+        const source = `${printing.replace('print(int', 'own_print(int')}
+        extern "C" int print(int);
+        extern "C" int both(int x) { return own_print(x) * 10 + print(x); }`;
+        const library = compileC(source, {
+          name: 'libprints.so',
+          kind: 'shared',
+          language: 'c++',
+          libraries: [needed],
+          flags: ['-Wl,-rpath,$ORIGIN'],
+          dir,
+        });
+        return { library };
+      },
+      check: ({ library = '' }) => {
+        using loaded = loadSync(library, { place });
+        assert.equal(loaded.func('int both(int)')(255), 11);
+      },
+      reference: ({ library = '' }) => assert.equal(koffi.load(library).func('int both(int)')(255), 11),
+    }),
+  ),
   ...orderRows,
   {
     name: 'STB_GNU_UNIQUE: static variables shared with a library that dlopen loaded before',
