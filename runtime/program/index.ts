@@ -161,7 +161,7 @@ export function replaceProcess(start: Start): never {
   try {
     return native.replaceProcess(start.command, [...start.argv], OWN_ENVIRONMENT);
   } catch (error) {
-    throw inFile(start.file, error);
+    throw inFile(start.command, error);
   }
 }
 
@@ -198,7 +198,7 @@ export function supervise(start: Start, quiet = false): RunReport {
   try {
     outcome = native.supervise(start.command, [...start.argv], OWN_ENVIRONMENT, inode, quiet);
   } catch (error) {
-    throw inFile(start.file, error);
+    throw inFile(start.command, error);
   }
   const ns = Number(process.hrtime.bigint() - began);
   const bytes = (placement: string) =>
