@@ -1,7 +1,7 @@
 // What the linker can ask for: IFUNC, versions, hash tables, RELR, RELRO, weak symbols, and what a debugger sees.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -38,37 +38,26 @@ static int (*resolve(void))(int) { return here; }
 int chosen(int) __attribute__((ifunc("resolve")));
 `;
 
-const versioned = (script: string, source: string, name: string, dir: string): string => {
-  mkdirSync(dir, { recursive: true });
-  const path = join(dir, 'versions.map');
-  writeFileSync(path, script);
-  return compileC(source, {
-    name,
+const versioned = (script: string, source: string, dir: string): string =>
+  compileC(source, {
+    name: 'libversioned.so',
     kind: 'shared',
-    flags: [`-Wl,--version-script=${path}`, '-Wl,-soname,libversioned.so'],
+    flags: [
+      `-Wl,--version-script=${fileURLToPath(new URL(script, import.meta.url))}`,
+      '-Wl,-soname,libversioned.so',
+    ],
     dir,
   });
-};
 
 const client =
   'int f(void); int call(void) { return f() * 10; } int (*pointer)(void) = f; int through(void) { return pointer(); }';
 
 function makeVersions(dir: string) {
-  const old = versioned(
-    'V1 { global: f; local: *; };',
-    'int f(void) { return 1; }',
-    'libversioned.so',
-    join(dir, 'old'),
-  );
+  const old = versioned('./versions-old.map', 'int f(void) { return 1; }', join(dir, 'old'));
   const both = `
     __asm__(".symver f1, f@V1"); int f1(void) { return 1; }
     __asm__(".symver f2, f@@V2"); int f2(void) { return 2; }`;
-  const current = versioned(
-    'V1 { global: f; local: *; }; V2 { global: f; } V1;',
-    both,
-    'libversioned.so',
-    dir,
-  );
+  const current = versioned('./versions.map', both, dir);
   const clients = { bound1: old, bound2: current };
   const files: Record<string, string> = { library: current };
   for (const [name, against] of Object.entries(clients))
