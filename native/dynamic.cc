@@ -270,19 +270,22 @@ uint32_t sysv_hash_of(const char* name) {
 
 namespace {
 
-bool names_symbol(const Source& source, const Image& image, const Dynamic& d, uint32_t index,
-                  const char* name) {
-  Elf64_Sym symbol;
-  if (index >= d.symbol_limit() ||
-      !read_at(source, image, d.symtab.vaddr + uint64_t{index} * 24, &symbol, 24) ||
-      symbol.st_shndx == SHN_UNDEF)
-    return false;
+bool is_named(const Source& source, const Image& image, const Dynamic& d, const Elf64_Sym& symbol,
+              const char* name) {
   char stored[64];
   const uint64_t length = __builtin_strlen(name) + 1;
   return length <= sizeof stored && symbol.st_name < d.strtab.size &&
          length <= d.strtab.size - symbol.st_name &&
          read_at(source, image, d.strtab.vaddr + symbol.st_name, stored, length) &&
          __builtin_memcmp(stored, name, length) == 0;
+}
+
+bool names_symbol(const Source& source, const Image& image, const Dynamic& d, uint32_t index,
+                  const char* name) {
+  Elf64_Sym symbol;
+  return index < d.symbol_limit() &&
+         read_at(source, image, d.symtab.vaddr + uint64_t{index} * 24, &symbol, 24) &&
+         symbol.st_shndx != SHN_UNDEF && is_named(source, image, d, symbol, name);
 }
 
 bool in_gnu_hash(const Source& source, const Image& image, const Dynamic& d, const char* name) {
@@ -326,6 +329,20 @@ bool exports_symbol(const Source& source, const Image& image, const Dynamic& d, 
   if (!d.symtab) return false;
   if (d.gnu_hash) return in_gnu_hash(source, image, d, name);
   return d.hash && in_sysv_hash(source, image, d, name);
+}
+
+bool imports_symbol(const Source& source, const Image& image, const Dynamic& d, const char* name) {
+  uint32_t header[2] = {0, 0};  // DT_GNU_HASH covers the defined symbols only, which lie behind the others
+  if (d.gnu_hash && !read_at(source, image, d.gnu_hash.vaddr, header, sizeof header)) return false;
+  const uint64_t limit = d.gnu_hash && header[1] < d.symbol_limit() ? header[1] : d.symbol_limit();
+  Elf64_Sym batch[64];
+  for (uint64_t first = 1; first < limit; first += 64) {
+    const uint64_t count = limit - first < 64 ? limit - first : 64;
+    if (!read_at(source, image, d.symtab.vaddr + first * 24, batch, count * 24)) return false;
+    for (uint64_t i = 0; i < count; i++)
+      if (batch[i].st_shndx == SHN_UNDEF && is_named(source, image, d, batch[i], name)) return true;
+  }
+  return false;
 }
 
 }  // namespace insitu

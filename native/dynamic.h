@@ -35,6 +35,9 @@ bool read_at(const Source& source, const Image& image, uint64_t vaddr, void* to,
 /// True when the stored image exports `name`; looks at its hash table only (a few small reads).
 bool exports_symbol(const Source& source, const Image& image, const Dynamic& dynamic, const char* name);
 
+/// True when the stored image leaves `name` undefined. Reads the undefined part of its symbol table.
+bool imports_symbol(const Source& source, const Image& image, const Dynamic& dynamic, const char* name);
+
 uint32_t gnu_hash_of(const char* name);
 uint32_t sysv_hash_of(const char* name);
 

@@ -158,6 +158,9 @@ ImageKind Library::kind() const {
     return image_.has_interp ? ImageKind::program_dynamic : ImageKind::program_static;
   if (is_program()) return image_.has_interp ? ImageKind::program_dynamic_pie : ImageKind::program_static_pie;
   if (exports_symbol(source_, image_, dynamic_, "napi_register_module_v1")) return ImageKind::node_addon;
+  // Older addons register themselves in a constructor.
+  for (const char* name : {"napi_module_register", "node_module_register"})
+    if (imports_symbol(source_, image_, dynamic_, name)) return ImageKind::node_addon;
   return ImageKind::shared_object;
 }
 

@@ -69,8 +69,9 @@ export class Library implements Disposable {
    */
   func(prototype: string): NativeFunction {
     const types = foreignFunctions();
-    const name = /([A-Za-z_]\w*)\s*\(/.exec(prototype)?.[1];
-    if (name === undefined)
+    const match = /([A-Za-z_]\w*)\s*\(/.exec(prototype);
+    const name = match?.[1];
+    if (!match || name === undefined)
       throw new LoadError(
         'ERR_PROTOTYPE',
         this.path,
@@ -81,7 +82,9 @@ export class Library implements Disposable {
       let type = functionTypes.get(prototype);
       if (type === undefined) {
         // A name can be declared once in a process, and two libraries may well export the same one.
-        type = types.proto(prototype.replace(name, `insitu_${functionTypes.size}_${name}`));
+        const before = prototype.slice(0, match.index);
+        const behind = prototype.slice(match.index + name.length);
+        type = types.proto(`${before}insitu_${functionTypes.size}_${name}${behind}`);
         functionTypes.set(prototype, type);
       }
       return types.decode(address, type) as NativeFunction;
