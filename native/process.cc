@@ -268,7 +268,9 @@ ProcessOutcome supervise(const Command& command, uint64_t inode, bool quiet) {
   }
   supervised = pid;
   ProcessOutcome outcome;
-  const bool traced = inode != 0 && ptrace(PTRACE_SEIZE, pid, nullptr, PTRACE_O_TRACEEXIT) == 0;
+  // SIGKILL can't be passed on: what is traced ends with its tracer.
+  constexpr long kOptions = PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL;
+  const bool traced = inode != 0 && ptrace(PTRACE_SEIZE, pid, nullptr, kOptions) == 0;
   const uint64_t begin = now_ns();
   close(gate[0]);
   close(gate[1]);  // the child goes on

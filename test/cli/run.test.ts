@@ -126,6 +126,18 @@ for (const [name, way] of ways) {
   });
 }
 
+run('SIGKILL to insitu is the end of the program, with a report too', async () => {
+  const child = start(['run', '--report', '/bin/sh', '-c', 'echo $$; exec sleep 50'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const { output, ended } = await answerTo(child, 'SIGKILL');
+  assert.is(ended, 'SIGKILL');
+  assert.not(isRunning(Number(output))); // whoever adopted it may not have reaped it yet
+});
+
+const isRunning = (pid: number) =>
+  existsSync(`/proc/${pid}/stat`) && !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+
 /** Sends a signal when the program has said its first word, and waits for its end. */
 async function answerTo(child: ChildProcess, signal: NodeJS.Signals) {
   let output = '';

@@ -54,6 +54,34 @@ const gone = (shown: string) => assert.not(existsSync(`/proc/${pidIn(shown)}`), 
 const sleeper = `/bin/sh -c 'echo pid $$; exec sleep 100'`;
 const ways = ['', '--copy', '--report'];
 
+/** Tidies up before it stops, by signal WITH; without one it just stops. Says when it is back. */
+const stopper = `
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+static void on_stop(int signal) {
+  (void)signal;
+  write(1, "tidied\\n", 7);
+#ifdef WITH
+  raise(WITH);
+#endif
+}
+static void on_continue(int signal) {
+  (void)signal;
+  write(1, "back\\n", 5);
+}
+int main(void) {
+  signal(SIGCONT, on_continue);
+#ifdef WITH
+  signal(SIGTSTP, on_stop);
+#else
+  (void)on_stop;
+#endif
+  printf("pid %d\\n", (int)getpid());
+  fflush(stdout);
+  for (;;) pause();
+}`;
+
 for (const way of ways) {
   onTerminal(`run ${way}: ^C and ^\\ end the program and leave nothing behind${noScript}`, async () => {
     for (const [key, status] of [
@@ -88,11 +116,12 @@ for (const way of ways) {
   });
 
   onTerminal(`run ${way}: ^Z gives the shell its terminal back, fg goes on${noScript}`, async () => {
+    const program = compileC(stopper, { name: 'stopper', kind: 'pie' });
     const { status, shown } = await type('bash --norc --noprofile -i', [
-      [/[#$] $/, `$INSITU run ${way} ${sleeper}\n`],
+      [/[#$] $/, `$INSITU run ${way} ${program}\n`],
       [/pid \d+\n/, SUSPEND],
       [/Stopped[\s\S]*[#$] $/, 'fg\n'],
-      [/fg\n.*sleep 100/, INTERRUPT],
+      [/^back$/m, INTERRUPT],
       [/[#$] $/, 'echo "ended $?"; exit 3\n'],
     ]);
     assert.is(status, 3, shown);
@@ -101,27 +130,10 @@ for (const way of ways) {
   });
 }
 
-const tidy = `
-#include <signal.h>
-#include <stdio.h>
-#include <unistd.h>
-static void on_stop(int signal) {
-  (void)signal;
-  write(1, "tidied\\n", 7);
-  raise(WITH);
-  write(1, "back\\n", 5);
-}
-int main(void) {
-  signal(SIGTSTP, on_stop);
-  printf("pid %d\\n", (int)getpid());
-  fflush(stdout);
-  for (;;) pause();
-}`;
-
 for (const signal of ['SIGSTOP', 'SIGTTOU'])
   for (const way of ways)
     onTerminal(`run ${way}: a program that tidies up before it stops, by ${signal}${noScript}`, async () => {
-      const program = compileC(tidy, { name: `tidy-${signal}`, kind: 'pie', flags: [`-DWITH=${signal}`] });
+      const program = compileC(stopper, { name: `tidy-${signal}`, kind: 'pie', flags: [`-DWITH=${signal}`] });
       const { status, shown } = await type('bash --norc --noprofile -i', [
         [/[#$] $/, `$INSITU run ${way} ${program}\n`],
         [/pid \d+\n/, SUSPEND],
