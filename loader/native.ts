@@ -1,4 +1,5 @@
 // The addon as TypeScript sees it. Everything privileged goes through here; nothing is decided in it.
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
@@ -119,7 +120,10 @@ function loadAddon(): Addon {
       `insitu: platform is ${process.platform}-${process.arch}; want linux-x64 or linux-arm64, whose kernel maps NVM`,
     );
   }
-  return createRequire(import.meta.url)(prebuilt('insitu.node'));
+  const file = prebuilt('insitu.node');
+  if (!existsSync(file))
+    throw new Error(`insitu: ${file} is not there; want it built for ${process.arch} (make -C native all)`);
+  return createRequire(import.meta.url)(file);
 }
 
 export const native: Addon = loadAddon();

@@ -11,8 +11,18 @@ export function parameterTypes(prototype: string): string[] {
 }
 
 const FLOATING = /\b(float|double|float32|float64)\b/;
-const TEXT = /\b(char|str|string|str16)\b/;
+const TEXT = /^(const\s+)?(char|str|string|str16)\b/;
 const BOOLEAN = /\bbool\b/;
+
+/** Bits and sign of C's integer types on LP64; anything else is left to koffi. */
+function integerRange(type: string): [least: bigint, most: bigint] {
+  const unsigned = /\bunsigned\b|\bu(int|char|short|long|llong)|\buint\d+|\bsize_t\b/.test(type);
+  const bits = BigInt(
+    /\d+/.exec(type)?.[0] ??
+      (/char/.test(type) ? 8 : /short/.test(type) ? 16 : /long|size_t|ptr/.test(type) ? 64 : 32),
+  );
+  return unsigned ? [0n, 2n ** bits - 1n] : [-(2n ** (bits - 1n)), 2n ** (bits - 1n) - 1n];
+}
 
 function value(type: string, text: string, prototype: string): unknown {
   if (type.includes('*') || /^(str|string)\b/.test(type)) {
@@ -21,12 +31,23 @@ function value(type: string, text: string, prototype: string): unknown {
     if (/^0x[0-9a-f]+$/i.test(text)) return BigInt(text);
     return Buffer.from(text);
   }
-  if (BOOLEAN.test(type)) return text === 'true' || text === '1';
+  if (BOOLEAN.test(type)) {
+    if (/^(true|1)$/.test(text)) return true;
+    if (/^(false|0)$/.test(text)) return false;
+    throw new LoadError('ERR_PROTOTYPE', prototype, `argument '${text}' is no ${type}; want true or false`);
+  }
   if (FLOATING.test(type)) {
     const number = Number(text);
     if (text.trim() !== '' && !Number.isNaN(number)) return number;
   } else if (/^[+-]?(0x[0-9a-f]+|\d+)$/i.test(text)) {
     const integer = text.startsWith('-') ? -BigInt(text.slice(1)) : BigInt(text.replace(/^\+/, ''));
+    const [least, most] = integerRange(type);
+    if (integer < least || integer > most)
+      throw new LoadError(
+        'ERR_PROTOTYPE',
+        prototype,
+        `argument ${text} is no ${type}; want ${least} to ${most}`,
+      );
     const small = integer >= BigInt(Number.MIN_SAFE_INTEGER) && integer <= BigInt(Number.MAX_SAFE_INTEGER);
     return small ? Number(integer) : integer;
   }

@@ -71,6 +71,7 @@ call('strings and pointers, null among them; void prints nothing', () => {
   gives('lo', 'str tail(str, int)', 'hello', '3');
   gives('ö', 'const char *tail(const char *s, int n)', 'ö', '0');
   gives('nothing', 'str tail(str, int)', 'NULL', '0');
+  gives('65', 'int first(const unsigned char *)', 'A');
   gives('0', 'ulong length(str)', '');
   gives('1', 'int is_null(void *)', 'null');
   gives('65', 'int first(const uint8_t *)', 'A');
@@ -118,7 +119,16 @@ call('a prototype or arguments that can not be understood are a usage error', ()
   refused(2, /argument '' is no int/, types, 'int negate(int)', '');
   refused(2, /argument '1.5' is no int/, types, 'int negate(int)', '1.5');
   refused(2, /argument 'x' is no double/, types, 'double half(double)', 'x');
-  refused(2, /expected unsigned char/, types, 'int first(const unsigned char *)', 'A');
+  refused(
+    2,
+    /argument 3000000000 is no int; want -2147483648 to 2147483647/,
+    types,
+    'int negate(int)',
+    '3000000000',
+  );
+  refused(2, /argument -1 is no uint32_t; want 0 to/, types, 'uint32_t word(uint32_t)', '-1');
+  refused(2, /want 0 to 18446744073709551615/, types, 'uint64_t widest(uint64_t)', '18446744073709551616');
+  refused(2, /argument 'maybe' is no bool; want true or false/, types, 'bool not(bool)', 'maybe');
   refused(2, /is no C prototype; want/, hash, 'crc32');
   refused(2, /is no C prototype; want/, hash, '');
   refused(2, /prototype 'wonder crc32\(int\)' was not understood/, hash, 'wonder crc32(int)', '1');

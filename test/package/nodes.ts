@@ -81,12 +81,13 @@ const clone = join(directory, 'clone');
 
 function pack(): string {
   outputOf('git', ['clone', '--quiet', '--no-hardlinks', root, clone], directory);
-  check('npm ci takes the lock file of a clean clone', () => {
-    const { status, stderr } = run('npm', ['ci', '--dry-run', '--ignore-scripts'], clone, forRegistry);
-    const missing = stderr.match(/^npm error (Missing|Invalid): .*$/gm) ?? [stderr];
-    want(status === 0, missing.join('\n'));
+  check('npm install takes the lock file of a clean clone as it is', () => {
+    const install = ['install', '--no-save', '--dry-run', '--ignore-scripts'];
+    const { status, stderr } = run('npm', install, clone, forRegistry);
+    want(status === 0, stderr);
+    want(outputOf('git', ['status', '--porcelain'], clone) === '', 'npm install changed the clone');
   });
-  // What npm ci would download: the same, from here. Newer than the lock file, so that setup leaves it alone.
+  // What npm install would download: the same, from here. Newer than the lock file, so that setup leaves it alone.
   outputOf('cp', ['-a', join(root, 'node_modules'), clone], directory);
   outputOf('touch', ['node_modules/.package-lock.json'], clone);
   outputOf('npm', ['pack', '--silent', '--pack-destination', directory], clone, forRegistry);
