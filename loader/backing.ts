@@ -1,5 +1,5 @@
 // What is under a mapping: where a file is stored, and what that allows.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { checkName, inFile, LoadError } from './error.ts';
 import { native, slot, slots } from './native.ts';
 
@@ -32,6 +32,8 @@ const fileSystems: Record<number, string> = {
   40864: 'proc',
   1650812274: 'sysfs',
 };
+const RAM_FILE_SYSTEMS = new Set(['tmpfs', 'ramfs', 'hugetlbfs', 'devtmpfs']);
+
 /** What a file is stored on, as sensed when it was opened. Costlier facts are looked up when they are asked for. */
 export class Backing {
   readonly path: string;
@@ -61,13 +63,22 @@ export class Backing {
     this.size = slot(1);
     this.inode = slot(2);
     this.#mountId = slot(3);
-    this.medium = media[slot(12)] as Medium;
+    const medium = media[slot(12)] as Medium;
     this.granule = slot(13);
     this.mapSync = slot(14) !== 0;
-    this.dax = this.medium === 'devdax' || (slot(8) & STATX_ATTR_DAX) !== 0;
+    this.dax = medium === 'devdax' || (slot(8) & STATX_ATTR_DAX) !== 0;
     const type = slot(10);
-    this.fileSystem = this.medium === 'devdax' ? 'devdax' : (fileSystems[type] ?? `0x${type.toString(16)}`);
-    this.noexec = (slot(11) & ST_NOEXEC) !== 0;
+    if (type !== 0 || medium === 'devdax') {
+      this.medium = medium;
+      this.fileSystem = medium === 'devdax' ? 'devdax' : (fileSystems[type] ?? `0x${type.toString(16)}`);
+      this.noexec = (slot(11) & ST_NOEXEC) !== 0;
+    } else {
+      // A load in place has not asked statfs(2). Its mount cannot have gone while the library is mapped.
+      const mount = mountOf(this.#mountId);
+      this.fileSystem = mount?.fileSystem ?? 'unknown';
+      this.medium = medium === 'page-cache' && RAM_FILE_SYSTEMS.has(this.fileSystem) ? 'ram' : medium;
+      this.noexec = (mount?.options.split(',') ?? []).includes('noexec');
+    }
     this.volatile = this.medium === 'ram';
   }
 
@@ -151,6 +162,7 @@ export interface Mount {
 
 /** /proc/self/mountinfo (proc(5)), by mount id. */
 export function mounts(): Map<number, Mount> {
+  if (!existsSync('/proc/self/mountinfo')) return new Map(); // no /proc: nothing is known of mounts
   const found = new Map<number, Mount>();
   const decode = (field: string) =>
     field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));

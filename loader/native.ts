@@ -36,7 +36,8 @@ export interface ProcessOutcome {
   elapsedNs: number;
   minorFaults: number;
   majorFaults: number;
-  privateBytes: number;
+  /** Null where it could not be looked at. */
+  privateBytes: number | null;
   /** Whether the parts could be looked at when the program ended. */
   traced: boolean;
   parts: { address: bigint; length: number; fileOffset: number; protection: string; census: Census }[];
@@ -83,7 +84,7 @@ interface Addon {
   ): bigint;
   unmapRegion(address: bigint): void;
   protectRegion(address: bigint, length: number, protection: number): void;
-  syncRegion(address: bigint, length: number): number;
+  syncRegion(address: bigint, length: number, fd: number): number;
   loadRegion(address: bigint, to: Uint8Array): void;
   storeRegion(address: bigint, from: Uint8Array): void;
   writeBackInstruction(): string;
@@ -92,7 +93,7 @@ interface Addon {
     path: string,
     argv: string[],
     environment: string[],
-    inode: number,
+    file: string,
     quiet: boolean,
   ): ProcessOutcome;
   timeProgram(path: string, argv: string[], environment: string[]): ProcessOutcome;
@@ -117,7 +118,7 @@ export function prebuilt(name: string): string {
 function loadAddon(): Addon {
   if (process.platform !== 'linux' || (process.arch !== 'x64' && process.arch !== 'arm64')) {
     throw new Error(
-      `insitu: platform is ${process.platform}-${process.arch}; want linux-x64 or linux-arm64, whose kernel maps NVM`,
+      `insitu: platform is ${process.platform}-${process.arch}; want linux-x64, whose kernel maps NVM (linux-arm64 from source)`,
     );
   }
   const file = prebuilt('insitu.node');

@@ -96,6 +96,8 @@ function bytesAt(region: Region, value: number, what: string, syscall: string): 
  */
 export function map(region: Region, start: number, length: number, protection: number): bigint {
   const { fd, path, backing } = regionOf(region);
+  bytesAt(region, start, 'start', 'mmap');
+  bytesAt(region, length, 'length', 'mmap');
   try {
     return native.mapRegion(fd, start, length, protection, backing.granule, path, slots);
   } catch (error) {
@@ -122,8 +124,7 @@ export function protect(address: bigint, length: number, protection: number): vo
  * @returns 0 or -errno
  */
 export function sync(region: Region, address: bigint, length: number): number {
-  void regionOf(region).fd; // a closed region is a mistake of the caller
-  return native.syncRegion(address, length);
+  return native.syncRegion(address, length, regionOf(region).fd);
 }
 
 /** Copies from a region to DRAM, as pread(2). @returns bytes read, fewer only at the end */
@@ -141,7 +142,7 @@ export function write(region: Region, from: Uint8Array, position: number): numbe
   if (region.backing.medium !== 'devdax') return writeSync(region.fd, from, 0, from.byteLength, position);
   return throughMapping(region, position, from.byteLength, PROT_READ | PROT_WRITE, (address) => {
     native.storeRegion(address, from);
-    native.syncRegion(address, from.byteLength);
+    native.syncRegion(address, from.byteLength, region.fd);
   });
 }
 

@@ -32,14 +32,14 @@ export class Report {
   readonly bias: bigint;
   readonly #handle: ImageHandle;
 
-  constructor(file: string, place: 'in-place' | 'copy', handle: ImageHandle) {
+  constructor(file: string, place: 'in-place' | 'copy', handle: ImageHandle, prefaulted = false) {
     native.loadRecord(handle, slots);
     this.file = file;
     this.place = place;
     this.backing = new Backing(file);
     this.phases = phaseNames(place)
       .map((name, i) => ({ name, ns: slot(16 + i) }))
-      .filter(({ name, ns }) => name !== 'prefault' || ns > PREFAULT_SKIPPED_NS);
+      .filter(({ name }) => name !== 'prefault' || prefaulted);
     this.faults = { minor: slot(24), major: slot(25) };
     this.base = BigInt(slot(26));
     this.bias = BigInt(slot(27));
@@ -72,8 +72,6 @@ export class Report {
     return { file, place, phases, bytesInPlace, bytesCopied, faults, backing, segments, evidence };
   }
 }
-
-const PREFAULT_SKIPPED_NS = 1000; // an empty step takes the time of reading a clock
 
 const phaseNames = (place: 'in-place' | 'copy') => [
   'open',

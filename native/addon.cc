@@ -140,7 +140,8 @@ void forget(Napi::Env, Held* held) {
     all_held.erase(held);
   }
   // A linked library stays: functions of it may be in use that no JavaScript object tells of, as with dlopen.
-  if (held->library->is_linked() || held->library->stays_mapped()) (void)held->library.release();
+  if (held->library != nullptr && (held->library->is_linked() || held->library->stays_mapped()))
+    (void)held->library.release();
   delete held;
 }
 
@@ -162,7 +163,13 @@ Held& held_at(const Info& info, size_t index) {
   refuse_argument(info.Env(), "argument is not an image handle of insitu");
 }
 
-Library& library_at(const Info& info, size_t index) { return *held_at(info, index).library; }
+Library& library_at(const Info& info, size_t index) {
+  Held& held = held_at(info, index);
+  if (held.library != nullptr) return *held.library;
+  LoadFailure failure;
+  fail(failure, "ERR_CLOSED", 0) << "is closed; want it open";
+  throw failure;
+}
 
 // ---- open, read, map, link
 // ---------------------------------------------------------------------------------------
@@ -207,12 +214,13 @@ Napi::Value load_library(const Info& info) {
 /// file mapped, bytes copied.
 Napi::Value load_record(const Info& info) {
   const Held& held = held_at(info, 0);
+  const Library& library = library_at(info, 0);
   double* out = slots_at(info, 1, kSlots);
   const LoadRecord& record = held.record;
   put_facts(record.facts, out);
   for (size_t i = 0; i < std::size(record.phase_ns); i++)
     out[16 + i] = static_cast<double>(record.phase_ns[i]);
-  const Mapping& mapping = held.library->mapping();
+  const Mapping& mapping = library.mapping();
   const uint64_t values[] = {record.minor_faults, record.major_faults,    mapping.base,
                              mapping.bias,        mapping.bytes_in_place, mapping.bytes_copied};
   for (size_t i = 0; i < std::size(values); i++) out[24 + i] = static_cast<double>(values[i]);
@@ -320,7 +328,11 @@ Napi::Value map_for_inspection(const Info& info) {
 }
 
 Napi::Value close_image(const Info& info) {
-  library_at(info, 0).close();
+  Held& held = held_at(info, 0);
+  if (held.library == nullptr) return info.Env().Undefined();
+  held.library->close();
+  // Now, and not when the handle is collected: a loop of loads may run for long before that.
+  if (!held.library->stays_mapped()) held.library.reset();
   return info.Env().Undefined();
 }
 
@@ -448,7 +460,8 @@ Napi::Value protect_region(const Info& info) {
 }
 
 Napi::Value sync_region(const Info& info) {
-  return Napi::Number::New(info.Env(), region_sync(address_at(info, 0), unsigned_at(info, 1)));
+  return Napi::Number::New(info.Env(),
+                           region_sync(int_at(info, 2), address_at(info, 0), unsigned_at(info, 1)));
 }
 
 Napi::Buffer<uint8_t> bytes_at(const Info& info, size_t index) {
@@ -495,7 +508,7 @@ Napi::Object outcome_object(Napi::Env env, const ProcessOutcome& outcome) {
   result.Set("elapsedNs", number(env, outcome.elapsed_ns));
   result.Set("minorFaults", number(env, outcome.minor_faults));
   result.Set("majorFaults", number(env, outcome.major_faults));
-  result.Set("privateBytes", number(env, outcome.private_bytes));
+  result.Set("privateBytes", outcome.traced ? number(env, outcome.private_bytes) : Napi::Value(env.Null()));
   result.Set("traced", outcome.traced);
   Napi::Array parts = Napi::Array::New(env, outcome.parts.size());
   for (uint32_t i = 0; i < outcome.parts.size(); i++) {
@@ -513,7 +526,7 @@ Napi::Object outcome_object(Napi::Env env, const ProcessOutcome& outcome) {
 }
 
 Napi::Value supervise_program(const Info& info) {
-  const ProcessOutcome outcome = supervise(command_at(info), unsigned_at(info, 3), info[4].ToBoolean());
+  const ProcessOutcome outcome = supervise(command_at(info), string_at(info, 3), info[4].ToBoolean());
   return outcome_object(info.Env(), outcome);
 }
 
@@ -551,6 +564,11 @@ Napi::Value dlopen_base(const Info& info) {
 Napi::Value map_floor(const Info& info) {
   const std::string path = string_at(info, 0);
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    LoadFailure failure;
+    fail_system(failure, "open", -errno);
+    throw failure;
+  }
   const long got =
       sys::mmap(0, unsigned_at(info, 2), PROT_READ | PROT_EXEC, MAP_SHARED, fd, unsigned_at(info, 1));
   sys::close(fd);

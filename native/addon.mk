@@ -15,7 +15,7 @@ $(OUT)/insitu.node: $(ADDON_OBJECTS)
 	$(CXX) -shared -Wl,-z,relro,-z,now,-z,nodelete,-z,separate-code -Wl,--exclude-libs,ALL -o $@.new $^ -ldl
 	@mv $@.new $@
 
-$(OBJ)/addon/addon.o: CPPFLAGS += $(NODE_API) -DNAPI_CPP_EXCEPTIONS
+$(OBJ)/addon/addon.o: CPPFLAGS += $(NODE_API) -DNAPI_CPP_EXCEPTIONS -DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS
 $(OBJ)/addon/%.o: %.cc
 	@mkdir -p $(@D)
 	$(CXX) $(ADDON_FLAGS) $(CPPFLAGS) -c -o $@ $<

@@ -74,15 +74,18 @@ class FailureText {
 inline FailureText fail(Failure& failure, const char* code, uint64_t offset) {
   failure.code = code;
   failure.offset = offset;
+  failure.system_error = 0;
+  failure.syscall = nullptr;
   failure.text.clear();
   return FailureText(failure);
 }
 
 /// `negated` is the -errno that a raw system call gave back.
 inline FailureText fail_system(Failure& failure, const char* syscall, long negated) {
+  FailureText text = fail(failure, "ERR_SYSTEM", 0);
   failure.system_error = static_cast<int>(-negated);
   failure.syscall = syscall;
-  return fail(failure, "ERR_SYSTEM", 0);
+  return text;
 }
 
 }  // namespace insitu

@@ -287,10 +287,9 @@ void Library::check_constructors() const {
 
 void Library::make_unwindable() {
   const Range& header = image_.eh_frame_hdr;
-  if (!unwinder_knows_us()) return register_frames();
   unwind_ = UnwindEntry{mapping_.base, mapping_.base + mapping_.size,
                         header.size >= 8 ? mapping_.at(header.vaddr) : nullptr, &debugger_map_};
-  unwind_add(&unwind_);
+  if (!unwinder_knows_us() || !unwind_add(&unwind_)) register_frames();
 }
 
 /// Where the unwinder cannot be taught (unwind.h). .eh_frame is found through the pointer in .eh_frame_hdr
@@ -419,9 +418,9 @@ void Library::unmap() {
 
 void Library::close() {
   if (state_ == State::closed) return;
-  // As with dlclose: others may hold pointers into it, such as libcrypto into libssl. It ends with the
-  // process.
-  permanent_ = state_ == State::linked && !finished_ && (dynamic_.flags_1 & DF_1_NODELETE) != 0;
+  // As with dlclose: others may hold pointers into it, such as libcrypto into libssl, or objects of it wait
+  // for their threads to end and must find the rest of it alive. It ends with the process.
+  permanent_ = state_ == State::linked && !finished_ && (pinned_ || (dynamic_.flags_1 & DF_1_NODELETE) != 0);
   if (!permanent_) finish();
   state_ = State::closed;
   if (permanent_) return;

@@ -1,5 +1,6 @@
 #include "load.h"
 
+#include <errno.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
@@ -88,7 +89,7 @@ std::unique_ptr<Library> load(const char* path, const LoadOptions& options, Load
   rusage before;
   getrusage(RUSAGE_THREAD, &before);
   Stopwatch watch(record);
-  StoredFile file(path);
+  StoredFile file(path, options.copy || options.require_in_place);
   record.facts = file.facts();
   watch.end(Phase::open);
 
@@ -102,14 +103,23 @@ std::unique_ptr<Library> load(const char* path, const LoadOptions& options, Load
   if (options.require_in_place) require_in_place(file.facts(), plan);
   watch.end(Phase::plan);
 
-  library->map(plan);
-  watch.end(Phase::map);
+  try {
+    library->map(plan);
+    watch.end(Phase::map);
 
-  if (options.prefault) touch_text(*library, plan);
-  watch.end(Phase::prefault);
+    if (options.prefault) touch_text(*library, plan);
+    watch.end(Phase::prefault);
 
-  library->link();
-  watch.end(Phase::link);
+    library->link();
+    watch.end(Phase::link);
+  } catch (const LoadFailure& failure) {
+    // What a noexec mount makes of it: EPERM from mmap(2), EACCES from mprotect(2).
+    if (failure.system_error == EPERM || failure.system_error == EACCES) {
+      file.sense_file_system();
+      require_executable_mount(file.facts());
+    }
+    throw;
+  }
 
   rusage after;
   getrusage(RUSAGE_THREAD, &after);

@@ -28,15 +28,15 @@ struct ProcessOutcome {
   int wait_status = 0;  // wait(2)
   uint64_t elapsed_ns = 0;
   uint64_t minor_faults = 0, major_faults = 0;
-  std::vector<MappedPart> parts;  // of the file `inode` at the program's end
+  std::vector<MappedPart> parts;  // of the file, at the program's end
   uint64_t private_bytes = 0;     // anonymous memory at the end (smaps_rollup)
   bool traced = false;            // parts and private_bytes could be looked up
 };
 
 /// Starts the program and waits for it; terminal signals reach it through its process group, others sent to
-/// this process are passed on. With `inode` != 0 its pages of that file (device `major`:`minor`) are counted
-/// when it ends. `quiet` gives it /dev/null for the three standard descriptors. Throws LoadFailure.
-ProcessOutcome supervise(const Command& command, uint64_t inode, bool quiet);
+/// this process are passed on. Its pages of `file` are counted when it ends, unless that is empty. `quiet`
+/// gives it /dev/null for the three standard descriptors. Throws LoadFailure.
+ProcessOutcome supervise(const Command& command, const std::string& file, bool quiet);
 
 /// The same with nothing but a clock around it (vfork, execve, wait4).
 ProcessOutcome time_process(const Command& command);

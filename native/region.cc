@@ -1,6 +1,7 @@
 #include "region.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 #include <cstring>
 #include <map>
@@ -21,6 +22,8 @@ struct Piece {
 };
 
 struct Entry {
+  dev_t device;
+  ino_t inode;
   uint64_t length;
   bool sync_mapping;
   std::map<uint64_t, Piece> pieces;  // protections, by address; together they cover the mapping
@@ -149,8 +152,12 @@ RegionMapping region_map(int fd, uint64_t start, uint64_t length, int prot, uint
   if (!sync_mapping) got = sys::mmap(0, length, prot, MAP_SHARED, fd, start);
   if (sys::failed(got)) refuse(static_cast<int>(-got), "mmap", path);
   const uint64_t address = static_cast<uint64_t>(got);
+  struct stat file = {};
+  fstat(fd, &file);
   const std::lock_guard lock(entries_mutex);
   Entry& entry = entries[address];
+  entry.device = file.st_dev;
+  entry.inode = file.st_ino;
   entry.length = length;
   entry.sync_mapping = sync_mapping;
   entry.pieces[address] = Piece{length, prot};
@@ -188,10 +195,13 @@ void region_protect(uint64_t address, uint64_t length, int prot) {
     if (start >= address && start < address + length) piece.prot = prot;
 }
 
-int region_sync(uint64_t address, uint64_t length) {
+int region_sync(int fd, uint64_t address, uint64_t length) {
+  struct stat file;
+  if (fstat(fd, &file) != 0) return -errno;
   const std::lock_guard lock(entries_mutex);
   const auto entry = entry_of(address, length);
   if (entry == entries.end()) return -EINVAL;
+  if (entry->second.device != file.st_dev || entry->second.inode != file.st_ino) return -EINVAL;
   if (length == 0) return 0;
   if (entry->second.guarded.damaged) return -EIO;  // what was stored to a lost page is nowhere
   if (entry->second.sync_mapping) {
@@ -210,7 +220,8 @@ void region_load(uint64_t address, void* to, uint64_t length) {
   if (entry == entries.end()) refuse(EFAULT, "read", "range is not inside one mapping");
   check_access(entry->second, address, length, PROT_READ, "read");
   memcpy(to, reinterpret_cast<const void*>(address), length);
-  if (entry->second.guarded.damaged) refuse(EIO, "read", "the file no longer has this page");
+  if (entry->second.guarded.damaged)
+    refuse(EIO, "read", "the file lost this page while it was mapped; map it anew");
 }
 
 void region_store(uint64_t address, const void* from, uint64_t length) {
@@ -219,7 +230,8 @@ void region_store(uint64_t address, const void* from, uint64_t length) {
   if (entry == entries.end()) refuse(EFAULT, "write", "range is not inside one mapping");
   check_access(entry->second, address, length, PROT_WRITE, "write");
   memcpy(reinterpret_cast<void*>(address), from, length);
-  if (entry->second.guarded.damaged) refuse(EIO, "write", "the file no longer has this page");
+  if (entry->second.guarded.damaged)
+    refuse(EIO, "write", "the file lost this page while it was mapped; map it anew");
 }
 
 View::View(int fd, uint64_t start, uint64_t size, std::string path) : size_(size), path_(std::move(path)) {

@@ -28,8 +28,8 @@ RegionMapping region_map(int fd, uint64_t start, uint64_t length, int prot, uint
 void region_unmap(uint64_t address);
 /// EINVAL unless page aligned and inside one mapping; EACCES for writable and executable.
 void region_protect(uint64_t address, uint64_t length, int prot);
-/// 0 or -errno.
-int region_sync(uint64_t address, uint64_t length);
+/// 0 or -errno; -EINVAL also where the mapping is not one of the file that `fd` is.
+int region_sync(int fd, uint64_t address, uint64_t length);
 /// Copy between a mapping and DRAM. EFAULT outside a mapping, EACCES where the pages' protection forbids it,
 /// EIO where the file has lost the page.
 void region_load(uint64_t address, void* to, uint64_t length);

@@ -244,8 +244,8 @@ bool Relocator::apply_entry(const Entry& entry, Failure& failure) {
 constexpr uint64_t kRunPages = 64;
 
 /// How many of the next entries fill whole pages word by word; 0 where they do not fill one.
-uint64_t Relocator::full_pages(const Elf64_Rela* entries, uint64_t count) const {
-  const uint64_t per_page = page_ / 8, first = entries[0].r_offset;
+uint64_t Relocator::full_pages(const Elf64_Rela* entries, uint64_t first, uint64_t count) const {
+  const uint64_t per_page = page_ / 8;
   if (first % page_ != 0) return 0;
   const auto may_fill = [&](uint64_t n) {
     return n <= count && entries[n - 1].r_offset - first == (n - 1) * 8;
@@ -262,8 +262,8 @@ uint64_t Relocator::full_pages(const Elf64_Rela* entries, uint64_t count) const 
 
 /// Pages every word of which is relocated keep nothing of the file: fresh ones are put in their place, all at
 /// once, instead of copying the file's one fault after the other.
-bool Relocator::apply_full_pages(const Elf64_Rela* entries, uint64_t count) {
-  const uint64_t first = entries[0].r_offset, bias = mapping_.bias;
+bool Relocator::apply_full_pages(const Elf64_Rela* entries, uint64_t first, uint64_t count) {
+  const uint64_t bias = mapping_.bias;
   const long got = sys::mmap(bias + first, count * 8, PROT_READ | PROT_WRITE,
                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_POPULATE, -1, 0);
   if (sys::failed(got)) return false;
@@ -285,8 +285,8 @@ uint64_t Relocator::apply_relatives(const Elf64_Rela* entries, uint64_t count) {
     if ((rela.r_offset & page_mask) != page) {
       page = rela.r_offset & page_mask;
       if (!check_target(rela.r_offset, 0, ignored)) break;
-      const uint64_t run = full_pages(entries + i, count - i);
-      if (run != 0 && apply_full_pages(entries + i, run)) {
+      const uint64_t run = full_pages(entries + i, rela.r_offset, count - i);
+      if (run != 0 && apply_full_pages(entries + i, rela.r_offset, run)) {
         i += run;
         page = ~uint64_t{0};
         continue;

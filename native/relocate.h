@@ -25,7 +25,7 @@ struct LinkHost {
   uint64_t tls_module = 0;  // what DTPMOD of the image's own symbols becomes
 };
 
-/// Relocation entries by kind, counted as they are applied or by count_relocations.
+/// Relocation entries by kind, counted by Relocator::count.
 struct RelocationCounts {
   uint64_t relative = 0, symbol = 0, irelative = 0, tls = 0, text = 0;
 };
@@ -60,8 +60,8 @@ class Relocator {
   bool write(const Entry& entry, uint64_t offset, uint64_t value, Failure& failure);
   bool check_target(uint64_t offset, uint64_t at, Failure& failure);
   uint64_t apply_relatives(const Elf64_Rela* entries, uint64_t count);
-  uint64_t full_pages(const Elf64_Rela* entries, uint64_t count) const;
-  bool apply_full_pages(const Elf64_Rela* entries, uint64_t count);
+  uint64_t full_pages(const Elf64_Rela* entries, uint64_t first, uint64_t count) const;
+  bool apply_full_pages(const Elf64_Rela* entries, uint64_t first, uint64_t count);
   void miss(const SymbolName& name);
   bool report_missing(Failure& failure) const;
 

@@ -94,19 +94,19 @@ uint64_t sysfs_number(const char* directory, const char* name) {
 
 }  // namespace
 
-StoredFile::StoredFile(const char* path) {
+StoredFile::StoredFile(const char* path, bool file_system) {
   // O_NONBLOCK: a FIFO without a writer must not hang, it is refused by its type afterwards.
   fd_ = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (fd_ < 0) refuse_open(path, errno);
   try {
-    sense();
+    sense(file_system);
   } catch (...) {
     close(fd_);
     throw;
   }
 }
 
-StoredFile::StoredFile(int fd) : fd_(fd), owned_(false) { sense(); }
+StoredFile::StoredFile(int fd) : fd_(fd), owned_(false) { sense(true); }
 
 StoredFile::~StoredFile() {
   if (owned_ && fd_ >= 0) close(fd_);
@@ -118,7 +118,7 @@ StorageRules StoredFile::rules(uint64_t start) const {
   return StorageRules{start, facts_.granule, facts_.medium != Medium::devdax};
 }
 
-void StoredFile::sense() {
+void StoredFile::sense(bool file_system) {
   struct statx stx;
   if (statx(fd_, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_MNT_ID, &stx) != 0) refuse(errno, "statx");
   facts_.mode = stx.stx_mode;
@@ -134,17 +134,20 @@ void StoredFile::sense() {
   facts_.granule = page_size();
   if (S_ISCHR(stx.stx_mode)) return sense_device();
   if (!S_ISREG(stx.stx_mode)) refuse_type(stx.stx_mode);
-  // Asked each time (0.3 us): a mount's flags change, and its numbers are given to the next one.
+  // The attribute is this file's own state; mount options only say what was wished for.
+  if (stx.stx_attributes & stx.stx_attributes_mask & STATX_ATTR_DAX) facts_.medium = Medium::dax;
+  if (file_system) sense_file_system();
+  if (facts_.medium == Medium::dax) facts_.map_sync = grants_map_sync(fd_, facts_.granule);
+}
+
+void StoredFile::sense_file_system() {
   struct statfs fs;
+  if (S_ISCHR(facts_.mode)) return;
   if (fstatfs(fd_, &fs) != 0) refuse(errno, "fstatfs");
   facts_.file_system_type = static_cast<uint64_t>(fs.f_type);
   facts_.mount_flags = static_cast<uint64_t>(fs.f_flags);
-  // The attribute is this file's own state; mount options only say what was wished for.
-  if (stx.stx_attributes & stx.stx_attributes_mask & STATX_ATTR_DAX)
-    facts_.medium = Medium::dax;
-  else if (is_ram_file_system(facts_.file_system_type))
+  if (facts_.medium == Medium::page_cache && is_ram_file_system(facts_.file_system_type))
     facts_.medium = Medium::ram;
-  if (facts_.medium == Medium::dax) facts_.map_sync = grants_map_sync(fd_, facts_.granule);
 }
 
 void StoredFile::sense_device() {

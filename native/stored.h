@@ -25,12 +25,17 @@ class StoredFile {
  public:
   /// For reading; never blocks on a FIFO. Throws LoadFailure: open(2)'s errors, or ERR_NOT_MAPPABLE for a
   /// directory, FIFO, socket or a device that is no device-dax node.
-  explicit StoredFile(const char* path);
+  /// Without `file_system`, type and mount flags are left 0 (and a RAM file system is not told from others):
+  /// a load in place does without that system call, and its report finds the mount by its number.
+  explicit StoredFile(const char* path, bool file_system = true);
   /// Senses a descriptor that stays the caller's.
   explicit StoredFile(int fd);
   ~StoredFile();
   StoredFile(const StoredFile&) = delete;
   StoredFile& operator=(const StoredFile&) = delete;
+
+  /// What was left out. The mount stays the same as long as the file is open or mapped.
+  void sense_file_system();
 
   int fd() const { return fd_; }
   const StorageFacts& facts() const { return facts_; }
@@ -38,7 +43,7 @@ class StoredFile {
   int release();
 
  private:
-  void sense();
+  void sense(bool file_system);
   void sense_device();
 
   int fd_ = -1;

@@ -117,15 +117,18 @@ bool unwinder_knows_us() {
   return known;
 }
 
-void unwind_add(UnwindEntry* entry) {
+bool unwind_add(UnwindEntry* entry) {
   const std::lock_guard lock(entries_mutex);
   const uint64_t count = entry_count.load(std::memory_order_relaxed);
   for (uint64_t i = 0; i < count; i++)
-    if (entries[i].load(std::memory_order_relaxed) == nullptr)
-      return entries[i].store(entry, std::memory_order_release);
-  if (count == kMaxEntries) return;  // beyond that many, exceptions do not pass
+    if (entries[i].load(std::memory_order_relaxed) == nullptr) {
+      entries[i].store(entry, std::memory_order_release);
+      return true;
+    }
+  if (count == kMaxEntries) return false;
   entries[count].store(entry, std::memory_order_release);
   entry_count.store(count + 1, std::memory_order_release);
+  return true;
 }
 
 void unwind_remove(UnwindEntry* entry) {

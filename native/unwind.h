@@ -21,7 +21,8 @@ struct UnwindEntry {
 
 /// False where the process's unwinder cannot be taught (a C library or libgcc without _dl_find_object).
 bool unwinder_knows_us();
-void unwind_add(UnwindEntry* entry);
+/// False when there is no room for one more.
+bool unwind_add(UnwindEntry* entry);
 void unwind_remove(UnwindEntry* entry);
 
 /// Stands in for _dl_find_object (dlfcn.h) in code that insitu linked, too.

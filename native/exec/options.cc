@@ -53,8 +53,11 @@ void split_offset(Options& options) {
   options.path_size = length(options.file);
   for (uint64_t at = options.path_size; at-- > 1;)
     if (options.file[at] == '@') {
-      options.has_offset = parse_number(options.file + at + 1, options.offset);
-      if (options.has_offset) options.path_size = at;
+      uint64_t offset = 0;
+      if (!parse_number(options.file + at + 1, offset)) return;
+      options.has_offset = true;
+      options.offset = offset;
+      options.path_size = at;
       return;
     }
 }

@@ -1,4 +1,3 @@
-import { findLibrary } from '../library/find.ts';
 import { loadSync, type NativeFunction } from '../library/index.ts';
 import { parseArguments } from '../library/prototype.ts';
 import { parse, toJson, untilFile } from './options.ts';
@@ -32,7 +31,7 @@ export function main(args: readonly string[]): number {
   if (file === undefined || prototype === undefined) throw new UsageError("call wants FILE and 'PROTOTYPE'");
   const parameters = parseArguments(prototype, texts);
   const place = values.copy ? 'copy' : 'in-place';
-  using library = loadSync(findLibrary(file), { place, requireInPlace: Boolean(values['require-in-place']) });
+  using library = loadSync(file, { place, requireInPlace: Boolean(values['require-in-place']) });
   const result = resultOf(library.func(prototype), parameters);
   if (result !== undefined) process.stdout.write(`${String(result)}\n`);
   if (values.report) process.stderr.write(`${toJson(library.report)}\n`);

@@ -1,5 +1,4 @@
 import { type Comparison, compare } from '../compare/index.ts';
-import { findLibrary } from '../library/find.ts';
 import { parseArguments } from '../library/prototype.ts';
 import { findProgram } from '../program/index.ts';
 import { parse, printJson } from './options.ts';
@@ -45,7 +44,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const [prototype, ...callArguments] = isCall ? behind : [];
   if (isCall && prototype === undefined) throw new UsageError("--call wants a 'PROTOTYPE'");
   if (prototype !== undefined) parseArguments(prototype, callArguments);
-  const comparison = await compare(findLibrary(findProgram(name)), {
+  const comparison = await compare(findProgram(name), {
     runs,
     cold: Boolean(values.cold),
     ...(prototype !== undefined && { call: { prototype, args: callArguments } }),

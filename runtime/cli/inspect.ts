@@ -1,5 +1,4 @@
 import { type Listing, list } from '../../loader/listing.ts';
-import { findLibrary } from '../library/find.ts';
 import { parse, printJson } from './options.ts';
 import { UsageError } from './outcome.ts';
 import { bytes, facts, hex, printable, table } from './text.ts';
@@ -31,7 +30,7 @@ export async function main(args: readonly string[]): Promise<number> {
   }
   const [name] = positionals;
   if (name === undefined || positionals.length > 1) throw new UsageError('inspect wants one FILE');
-  const file = findLibrary(name);
+  const file = name;
   const listing = list(file, Boolean(values.symbols));
   const evidence = values.evidence ? await evidenceOf(file, listing) : undefined;
   if (values.json) printJson({ ...listing, ...(evidence && { evidence }) });

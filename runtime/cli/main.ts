@@ -53,7 +53,8 @@ async function main(argv: readonly string[]): Promise<number> {
 // A reader that closes the pipe early (| head) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  process.stderr.write(`insitu: standard output: ${error.message}\n`);
+  process.exit(1);
 });
 
 try {

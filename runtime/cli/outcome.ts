@@ -9,7 +9,8 @@ export class UsageError extends Error {
 export function messageOf(error: unknown): string {
   if (error instanceof UsageError) return `${error.message} (--help tells more)`;
   if (error instanceof LoadError) return error.message;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  if (!(error instanceof Error)) return String(error);
+  return process.env.INSITU_DEBUG ? (error.stack ?? error.message) : error.message;
 }
 
 /** 2 usage, 127 not found, 126 could not be executed, 1 anything else. */

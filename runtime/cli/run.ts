@@ -72,7 +72,7 @@ function describe(report: RunReport): string {
     ['ended with', `${end} after ${time(ns)}`],
     ['planned', `${bytes(report.bytesInPlace)} in place, ${bytes(report.bytesCopied)} copied`],
     ['faults', `${report.faults.minor} minor, ${report.faults.major} major`],
-    ['private', `${bytes(report.privateBytes)} at the end`],
+    ['private', report.privateBytes === null ? 'not measured' : `${bytes(report.privateBytes)} at the end`],
     ['measured', report.evidence.summary],
   ];
   return facts(rows, process.stderr);

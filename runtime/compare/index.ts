@@ -9,7 +9,7 @@ import { detect, type Format } from '../../loader/format.ts';
 import { type Image, read } from '../../loader/image.ts';
 import { native, prebuilt } from '../../loader/native.ts';
 import { environment, prepare, supervise } from '../program/index.ts';
-import type { Request, Sample, WayName } from './request.ts';
+import { type Request, SAMPLE_MARK, type Sample, type WayName } from './request.ts';
 
 export interface CompareOptions {
   /** Samples a way. Default 20. */
@@ -53,6 +53,7 @@ export interface Comparison {
 
 const run = promisify(execFile);
 const PF_X = 1;
+const PF_W = 2;
 
 /** @throws LoadError when the file is no ELF library or program, or a sample fails */
 export async function compare(path: string, options: CompareOptions = {}): Promise<Comparison> {
@@ -121,10 +122,12 @@ function requestFor(path: string, way: WayName, image: Image, options: CompareOp
     offset: segment.fileOffset - within,
     length: Math.ceil((segment.fileSize + within) / page) * page,
   };
-  const request: Request = { file: path, way, warm: true, text, lo: image.lo, span: image.hi - image.lo };
+  const readOnlyBytes = image.segments.reduce((n, s) => (s.flags & PF_W ? n : n + s.fileSize), 0);
+  const span = image.hi - image.lo;
+  const request: Request = { file: path, way, warm: true, text, readOnlyBytes, lo: image.lo, span };
   if (options.call) request.call = options.call;
   if (image.format === 'elf-program' && way !== 'mmap-floor')
-    request.program = programRequest(path, way, image, options.args ?? []);
+    request.program = programRequest(path, way, image, readOnlyBytes, options.args ?? []);
   return request;
 }
 
@@ -133,11 +136,12 @@ function programRequest(
   path: string,
   way: WayName,
   image: Image,
+  readOnlyBytes: number,
   args: string[],
 ): NonNullable<Request['program']> {
   const runner = prebuilt('insitu-exec');
   const bytes = image.segments.reduce((n, s) => n + s.fileSize, 0);
-  const common = { environment: environment(), bytesInPlace: way === 'copy-load' ? 0 : bytes };
+  const common = { environment: environment(), bytesInPlace: way === 'copy-load' ? 0 : readOnlyBytes };
   if (way === 'execve')
     return {
       ...common,
@@ -161,6 +165,11 @@ const sampleFile = fileURLToPath(
   new URL(`./sample.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
 );
 
+function sampleIn(stdout: string): string {
+  const line = stdout.split('\n').find((text) => text.startsWith(SAMPLE_MARK));
+  return line?.slice(SAMPLE_MARK.length) ?? '';
+}
+
 async function takeSample(request: Request): Promise<Sample> {
   // What the parent's environment adds to a start of Node is no part of what is compared.
   const { NODE_OPTIONS: _, NODE_EXTRA_CA_CERTS: __, ...env } = process.env;
@@ -170,13 +179,15 @@ async function takeSample(request: Request): Promise<Sample> {
       [...process.execArgv, sampleFile, JSON.stringify(request)],
       { env },
     );
-    const line = stdout.trimEnd().split('\n').at(-1) ?? '';
-    return JSON.parse(line) as Sample;
+    const sample = JSON.parse(sampleIn(stdout)) as Sample | { failed: string };
+    if ('failed' in sample)
+      throw new LoadError('ERR_SYSTEM', request.file, `${request.way}: ${sample.failed}`);
+    return sample;
   } catch (error) {
-    const text =
-      (error as { stderr?: string }).stderr?.split('\n').find((line) => line.includes('Error')) ??
-      String(error);
-    throw new LoadError('ERR_SYSTEM', request.file, `sample of ${request.way} failed: ${text}`);
+    if (error instanceof LoadError) throw error;
+    const { code, signal, stderr } = error as { code?: number; signal?: string; stderr?: string };
+    const told = stderr?.trim().split('\n').at(-1) || `ended with ${signal ?? `exit code ${code}`}`;
+    throw new LoadError('ERR_SYSTEM', request.file, `sample of ${request.way} failed: ${told}`);
   }
 }
 
@@ -226,7 +237,7 @@ function measurePrivateBytes(path: string, ways: Way[], args: string[]): void {
   for (const way of ways) {
     if (way.name === 'mmap-floor') continue;
     const start = prepare(path, args, { place: way.name === 'copy-load' ? 'copy' : 'in-place' });
-    way.privateBytes = supervise(start, true).privateBytes;
+    way.privateBytes = supervise(start, true).privateBytes ?? Number.NaN;
   }
 }
 

@@ -7,6 +7,8 @@ export interface Request {
   /** Load one other small file the same way first. */
   warm: boolean;
   text: { vaddr: number; offset: number; length: number };
+  /** Bytes of text and read-only data: what any way but a copy maps as it is stored. */
+  readOnlyBytes: number;
   /** Lowest link-time address and length of the image. */
   lo: number;
   span: number;
@@ -33,3 +35,6 @@ export interface Sample {
   /** How a program ended: a way that fails is no faster. */
   ending?: string;
 }
+
+/** Starts the line that holds the sample: the library may print as well. */
+export const SAMPLE_MARK = 'insitu sample: ';

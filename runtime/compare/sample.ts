@@ -5,7 +5,7 @@ import { load } from '../../loader/index.ts';
 import { type ImageHandle, native, prebuilt, slot, slots } from '../../loader/native.ts';
 import { Report } from '../../loader/report.ts';
 import { parseArguments } from '../library/prototype.ts';
-import type { Request, Sample } from './request.ts';
+import { type Request, SAMPLE_MARK, type Sample } from './request.ts';
 
 const request = JSON.parse(process.argv[2] as string) as Request;
 
@@ -52,7 +52,7 @@ function dlopenLoading(): Loading {
     },
     textAddress: () => native.dlopenBase(handle) + BigInt(request.text.vaddr),
     address: (name) => native.dlsym(handle, name),
-    report: () => ({ phases: {}, bytesInPlace: request.text.length, bytesCopied: 0 }),
+    report: () => ({ phases: {}, bytesInPlace: request.readOnlyBytes, bytesCopied: 0 }),
     privateBytes: () => anonymousBytes(native.dlopenBase(handle) + BigInt(request.lo)),
   };
 }
@@ -64,6 +64,12 @@ function anonymousBytes(base: bigint): number {
 function loadingOf(way: Request['way']): Loading {
   if (way === 'dlopen') return dlopenLoading();
   return insituLoading(way === 'copy-load' ? 'copy' : 'in-place');
+}
+
+function addressOf(loading: Loading, name: string): bigint {
+  const address = loading.address(name);
+  if (address === 0n) throw new Error(`${request.file} exports no symbol ${name}`);
+  return address;
 }
 
 type Call = (address: bigint) => unknown;
@@ -89,7 +95,7 @@ function sampleLibrary(): Sample {
   if (request.warm) {
     const warming = loadingOf(request.way);
     warming.open(small);
-    native.callInt(warming.address('insitu_small'));
+    native.callInt(addressOf(warming, 'insitu_small'));
   }
   const loading = loadingOf(request.way);
   native.usage(slots);
@@ -97,7 +103,7 @@ function sampleLibrary(): Sample {
   const begin = process.hrtime.bigint();
   loading.open(file);
   const loaded = process.hrtime.bigint();
-  if (invoke) invoke(loading.address(name));
+  if (invoke) invoke(addressOf(loading, name));
   else native.touchPages(loading.textAddress(), 1);
   const end = process.hrtime.bigint();
   native.usage(slots);
@@ -142,6 +148,13 @@ function sampleProgram(): Sample {
   };
 }
 
-const sample =
-  request.way === 'mmap-floor' ? sampleFloor() : request.program ? sampleProgram() : sampleLibrary();
-process.stdout.write(`${JSON.stringify(sample)}\n`);
+function takeSample(): Sample {
+  if (request.way === 'mmap-floor') return sampleFloor();
+  return request.program ? sampleProgram() : sampleLibrary();
+}
+
+try {
+  process.stdout.write(`\n${SAMPLE_MARK}${JSON.stringify(takeSample())}\n`);
+} catch (error) {
+  process.stdout.write(`\n${SAMPLE_MARK}${JSON.stringify({ failed: (error as Error).message })}\n`);
+}

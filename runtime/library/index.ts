@@ -21,23 +21,25 @@ function foreignFunctions(): Koffi {
   return koffi;
 }
 
-/** A mapped library; `using` closes it. Functions obtained from it must not be called after that. */
+/** A mapped library; `using` closes it. Functions obtained from it throw ERR_CLOSED after that. */
 export class Library implements Disposable {
   readonly path: string;
   readonly place: 'in-place' | 'copy';
   readonly #image: ImageHandle;
+  readonly #prefaulted: boolean;
   #report: Report | undefined;
   #open = true;
 
-  constructor(path: string, place: 'in-place' | 'copy', image: ImageHandle) {
+  constructor(path: string, image: ImageHandle, options: LoadOptions = {}) {
     this.path = path;
-    this.place = place;
+    this.place = options.place ?? 'in-place';
+    this.#prefaulted = Boolean(options.prefault);
     this.#image = image;
   }
 
   /** Report of the chain: phases in ns, bytes in place and copied, faults, evidence. */
   get report(): Report {
-    this.#report ??= new Report(this.path, this.place, this.#handle());
+    this.#report ??= new Report(this.path, this.place, this.#handle(), this.#prefaulted);
     return this.#report;
   }
 
@@ -87,7 +89,7 @@ export class Library implements Disposable {
         type = types.proto(`${before}insitu_${functionTypes.size}_${name}${behind}`);
         functionTypes.set(prototype, type);
       }
-      return types.decode(address, type) as NativeFunction;
+      return this.#whileOpen(types.decode(address, type) as NativeFunction);
     } catch (error) {
       const text = `prototype '${prototype}' was not understood: ${(error as Error).message}`;
       throw new LoadError('ERR_PROTOTYPE', this.path, text);
@@ -110,6 +112,21 @@ export class Library implements Disposable {
     this.close();
   }
 
+  /** A call into unmapped memory would end the process: after close it throws instead. */
+  #whileOpen(call: NativeFunction): NativeFunction {
+    const checked = (...args: unknown[]) => {
+      this.#handle();
+      return call(...args);
+    };
+    return Object.assign(checked, {
+      info: call.info,
+      async: (...args: Parameters<NativeFunction['async']>) => {
+        this.#handle();
+        return call.async(...args);
+      },
+    }) as unknown as NativeFunction;
+  }
+
   #inFile<T>(lookUp: () => T): T {
     try {
       return lookUp();
@@ -126,7 +143,7 @@ export class Library implements Disposable {
 
 /** As `load`, at once. */
 export function loadSync(path: string, options?: LoadOptions): Library {
-  return new Library(path, options?.place ?? 'in-place', loadChain(path, options));
+  return new Library(path, loadChain(path, options), options);
 }
 
 /**

@@ -1,8 +1,8 @@
 // Command-line arguments as the values that a C prototype wants.
 import { LoadError } from '../../loader/error.ts';
 
-/** Parameter types of a prototype, without their names. */
-export function parameterTypes(prototype: string): string[] {
+/** Parameters of a prototype, as written. */
+function parameterTypes(prototype: string): string[] {
   const list = /\(([^()]*)\)\s*;?\s*$/.exec(prototype)?.[1];
   if (list === undefined)
     throw new LoadError('ERR_PROTOTYPE', prototype, "is no C prototype; want e.g. 'int add(int a, int b)'");
@@ -14,8 +14,11 @@ const FLOATING = /\b(float|double|float32|float64)\b/;
 const TEXT = /^(const\s+)?(char|str|string|str16)\b/;
 const BOOLEAN = /\bbool\b/;
 
-/** Bits and sign of C's integer types on LP64; anything else is left to koffi. */
-function integerRange(type: string): [least: bigint, most: bigint] {
+/** Range of C's integer types on LP64. A parameter may have a name behind its type: only type words count. */
+function integerRange(parameter: string): [least: bigint, most: bigint] {
+  const type = parameter
+    .replace(/^const\s+/, '')
+    .replace(/^((?:(?:const|unsigned|signed|short|long|int|char)\b\s*)+|\w+).*$/, '$1');
   const unsigned = /\bunsigned\b|\bu(int|char|short|long|llong)|\buint\d+|\bsize_t\b/.test(type);
   const bits = BigInt(
     /\d+/.exec(type)?.[0] ??

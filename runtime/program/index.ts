@@ -1,6 +1,6 @@
 // Programs started where they are stored: by the kernel alone where it executes in place already, else by insitu-exec.
 import { accessSync, constants, statSync } from 'node:fs';
-import { basename, delimiter, join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { type Backing, OpenFile } from '../../loader/backing.ts';
 import { inFile, LoadError } from '../../loader/error.ts';
 import { type Evidence, type RangeEvidence, sourceOf, summarise } from '../../loader/evidence.ts';
@@ -114,9 +114,13 @@ export function prepare(name: string, args: readonly string[], options: RunOptio
   const { segments } = plan(image, backing, place, start);
   if (options.requireInPlace) requireInPlace(path, backing, segments);
   const described = { ...common, format: image.format, kind: image.kind, segments };
-  const inStorage = backing.medium === 'dax' || backing.medium === 'ram';
-  if (inStorage && start === 0 && place === 'in-place') {
-    const why = `the kernel executes files of ${backing.fileSystem} where they are stored`;
+  // Of a file in the page cache the kernel maps the very pages that insitu-exec would, and keeps /proc/self/exe right
+  // for everybody.
+  if (backing.medium !== 'devdax' && start === 0 && place === 'in-place') {
+    const why =
+      backing.medium === 'page-cache'
+        ? `the kernel maps ${backing.fileSystem}'s page cache, itself a copy in DRAM`
+        : `the kernel executes files of ${backing.fileSystem} where they are stored`;
     return { ...described, way: 'execve', why, ...byKernel };
   }
   if (privileges !== '') {
@@ -181,7 +185,8 @@ export interface RunReport {
   bytesInPlace: number;
   bytesCopied: number;
   faults: Faults;
-  privateBytes: number;
+  /** Anonymous memory when it ended; null where it could not be looked at. */
+  privateBytes: number | null;
   /** Where the file's pages were when the program ended. */
   evidence: Evidence;
 }
@@ -191,22 +196,25 @@ export interface RunReport {
  * @throws LoadError when it could not be started
  */
 export function supervise(start: Start, quiet = false): RunReport {
-  const began = process.hrtime.bigint();
   let outcome: ProcessOutcome;
   const traced = start.privileges === ''; // the kernel grants none to a program that is traced
-  const inode = traced ? start.backing.inode : 0;
   try {
-    outcome = native.supervise(start.command, [...start.argv], OWN_ENVIRONMENT, inode, quiet);
+    outcome = native.supervise(
+      start.command,
+      [...start.argv],
+      OWN_ENVIRONMENT,
+      traced ? start.file : '',
+      quiet,
+    );
   } catch (error) {
     throw inFile(start.command, error);
   }
-  const ns = Number(process.hrtime.bigint() - began);
   const bytes = (placement: string) =>
     start.segments.reduce((n, s) => (s.placement === placement ? n + s.fileSize : n), 0);
   const { file, format, kind, way, why, place, backing, segments } = start;
   return {
     ...{ file, format, kind, way, why, place, backing, segments },
-    phases: [{ name: 'run', ns: outcome.elapsedNs || ns }],
+    phases: [{ name: 'run', ns: outcome.elapsedNs }],
     exitCode: outcome.exitCode,
     signal: outcome.signal,
     bytesInPlace: bytes('in-place'),
@@ -231,13 +239,10 @@ function evidenceOf(outcome: ProcessOutcome, backing: Backing): Evidence {
   const text = ranges.some((range) => range.name === 'text');
   const summary = text
     ? summarise(ranges, backing.medium)
-    : 'no text of the file was mapped when the program ended: it ran from copies';
+    : 'no text of the file was mapped when the program ended: it ran from copies, or had become another program';
   return { source: sourceOf(ranges), ranges, summary };
 }
 
 export function environment(): string[] {
   return Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
 }
-
-/** For messages. */
-export const programName = (start: Start): string => basename(start.file);

@@ -72,6 +72,8 @@ call('strings and pointers, null among them; void prints nothing', () => {
   gives('ö', 'const char *tail(const char *s, int n)', 'ö', '0');
   gives('nothing', 'str tail(str, int)', 'NULL', '0');
   gives('65', 'int first(const unsigned char *)', 'A');
+  gives('-100000', 'int negate(int a1)', '100000');
+  gives('-100000', 'int negate(const int charge)', '100000');
   gives('0', 'ulong length(str)', '');
   gives('1', 'int is_null(void *)', 'null');
   gives('65', 'int first(const uint8_t *)', 'A');

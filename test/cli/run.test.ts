@@ -243,7 +243,7 @@ run('set-user-ID and set-group-ID programs are never entered through the runner'
     [0o4755, 'set-user-ID'],
     [0o2755, 'set-group-ID'],
   ] as const)
-    for (const way of [[], ['--copy'], ['--report'], ['--report-file=/dev/null', '--copy']])
+    for (const way of [['--copy'], ['--report', '--copy'], ['--report-file=/dev/null', '--copy']])
       refused([...way, program('privileged', mode)], 126, new RegExp(`is ${name}; want .*execve`));
 });
 
@@ -253,7 +253,6 @@ asRoot(
   () => {
     const path = program('capable');
     execFileSync('setcap', ['cap_net_raw=ep', path]);
-    refused([path], 126, /is given capabilities; want/);
     refused(['--copy', path], 126, /is given capabilities; want/);
   },
 );

@@ -1,7 +1,8 @@
 // insitu-exec: what a program finds is what execve(2) would have given it, but for where its pages are.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { basename, dirname } from 'node:path';
+import { copyFileSync, mkdirSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import process from 'node:process';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -33,6 +34,16 @@ const starts = suite('insitu-exec: starts');
 
 starts('memory: .data, .bss, thread-locals, heap, stack alignment, program headers', () => {
   eachStart((start, _, label) => assert.is(insitu([...start, 'memory']).status, 0, label));
+});
+
+starts('an @ that no number follows belongs to the name', () => {
+  const program = probe('static');
+  for (const name of ['package@1.2.3/bin/probe', 'probe@2x', 'probe@8192.3', 'probe@99999999999999999999']) {
+    const path = join(dirname(program), name);
+    mkdirSync(dirname(path), { recursive: true });
+    copyFileSync(program, path);
+    assert.is(insitu([path, 'exit', '37']).status, 37, name);
+  }
 });
 
 starts('standard streams and exit code', () => {
