@@ -56,23 +56,18 @@ function tryDirectory(directory: string): Backing | string {
 /** @throws Error when not even the temporary directory can be written. */
 export function defaultRegion(): RegionDirectory {
   const passedOver: RegionDirectory['passedOver'] = [];
-  let fallback: { directory: string; medium: Backing['medium'] } | undefined;
-  const ranked: { directory: string; backing: Backing }[] = [];
+  const found: RegionDirectory[] = [];
   for (const directory of candidates()) {
-    const found = tryDirectory(directory);
-    if (typeof found === 'string') passedOver.push({ directory, reason: found });
-    else if (found.noexec)
-      passedOver.push({
-        directory,
-        reason: `${found.fileSystem} is mounted noexec: nothing on it may be executed`,
-      });
-    else if (found.medium === 'dax') return { directory, medium: 'dax', passedOver };
-    else ranked.push({ directory, backing: found });
+    const backing = tryDirectory(directory);
+    if (typeof backing === 'string') passedOver.push({ directory, reason: backing });
+    else if (backing.noexec) {
+      const reason = `${backing.fileSystem} is mounted noexec: nothing on it may be executed`;
+      passedOver.push({ directory, reason });
+    } else found.push({ directory, medium: backing.medium, passedOver: [...passedOver] });
   }
-  const ram = ranked.find(({ backing }) => backing.medium === 'ram');
-  if (ram) return { directory: ram.directory, medium: 'ram', passedOver };
-  const cached = ranked[0];
-  if (cached) fallback = { directory: cached.directory, medium: cached.backing.medium };
-  if (!fallback) throw new Error('insitu: no directory for a region: none is writable and allows execution');
-  return { ...fallback, passedOver };
+  for (const medium of ['dax', 'ram', 'page-cache'] as const) {
+    const first = found.find((candidate) => candidate.medium === medium);
+    if (first) return first;
+  }
+  throw new Error('insitu: no directory for a region: none is writable and allows execution');
 }

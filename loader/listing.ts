@@ -21,7 +21,7 @@ export interface Listing {
   interpreter: string | null;
   soname: string | null;
   runpath: string | null;
-  /** The program header table as it is stored; null for what is no ELF image. */
+  /** The program header table as it is stored; null where elfy cannot list it (no ELF, or no section headers). */
   programHeaders: ProgramHeader[] | null;
   symbols?: string[];
 }
@@ -110,7 +110,7 @@ function headersByElfy(file: OpenFile): ProgramHeader[] | null {
   try {
     const view = native.view(file.fd, 0, file.backing.size, file.path);
     return elfy.parse(view).body.programs.map(({ type, offset, vaddr, filesz, memsz, flags }) => ({
-      type,
+      type: type === 'sunw_eh_frame' ? 'gnu_eh_frame' : type, // one number with two owners: GNU's here
       offset: Number(offset),
       vaddr: Number(vaddr),
       fileSize: Number(filesz),

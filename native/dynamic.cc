@@ -65,9 +65,6 @@ bool take_entry(const Elf64_Dyn& entry, uint64_t at, Raw& raw, Dynamic& dynamic,
     case DT_FLAGS_1:
       dynamic.flags_1 = value;
       return true;
-    case DT_RELACOUNT:
-      dynamic.relative_count = value;
-      return true;
     case DT_VERSYM:
       raw.versym = value;
       return true;

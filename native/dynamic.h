@@ -14,7 +14,6 @@ struct Dynamic {
   Range symtab;  // size = up to the end of what can hold symbols, see symbol_limit()
   Range hash, gnu_hash, versym, verneed, verdef;  // sizes likewise: up to the end of the segment's file bytes
   uint64_t init = 0, fini = 0;
-  uint64_t relative_count = 0;       // DT_RELACOUNT: leading RELATIVE entries of rela
   uint32_t needed[kMaxNeeded] = {};  // offsets into strtab
   uint32_t needed_count = 0;
   uint32_t soname = kNoString, runpath = kNoString, rpath = kNoString;

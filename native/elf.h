@@ -2,7 +2,7 @@
 // x86-64 and AArch64). Every number that later steps use has been checked here, so they need not be
 // hostile-proof.
 //
-// A PT_LOAD segment [p_vaddr, p_vaddr + p_memsz) is mapped from page_start(p_offset). The reservation starts
+// A PT_LOAD segment [p_vaddr, p_vaddr + p_memsz) is mapped from page_down(p_offset). The reservation starts
 // at `lo`, the page start of the lowest p_vaddr, and
 //     bias = base - lo,   address in memory = bias + vaddr.
 // Worked: PT_LOADs at vaddr 0x0 and 0x2e10 (offset 0x1e10), reservation at 0x7f0000000000: lo = 0, bias =

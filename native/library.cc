@@ -143,10 +143,7 @@ Library::Library(std::string path, const Source& source) : path_(std::move(path)
     raise(failure);
 }
 
-Library::~Library() {
-  if (state_ != State::linked) close();
-  if (state_ == State::linked || stays_mapped()) (void)scope_.release();
-}
+Library::~Library() { close(); }
 
 /// libc.so.6 and ld.so are shared objects with an interpreter or an entry; only DF_1_PIE and DT_SONAME tell.
 bool Library::is_program() const {

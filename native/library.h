@@ -1,5 +1,5 @@
-// One stored shared object on its way from file to running code: read, map, link, close. The native side of
-// the chain in loader/index.ts, which decides what is mapped how.
+// One stored shared object on its way from file to running code: the steps read, map, link and close that
+// load.h goes through. plan.h decides what is mapped how.
 #pragma once
 #include <link.h>
 
@@ -34,11 +34,11 @@ class Scope;
 
 class Library {
  public:
-  /// Reads and checks headers and dynamic section. `fd` stays the caller's and must be open until map() is
+  /// Reads and checks headers and dynamic section. The descriptor stays the caller's, open until map() is
   /// done.
   Library(std::string path, const Source& source);
-  ~Library();  // close(), unless it was linked and never closed: then it stays mapped for good, as dlopen has
-               // it
+  /// Closes. What stays mapped (stays_mapped) must not be destroyed: the process points into it.
+  ~Library();
   Library(const Library&) = delete;
   Library& operator=(const Library&) = delete;
 

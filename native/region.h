@@ -7,14 +7,14 @@
 
 namespace insitu {
 
-/// Kinds of memory-order instructions that write a cache line back, best first.
+/// Instructions that write a cache line back, best first.
 enum class WriteBack { clwb, clflushopt, clflush, dc_cvap, none };
 WriteBack best_write_back();
 const char* write_back_name(WriteBack kind);
 /// Writes the lines of [address, address + size) back and waits until they are durable.
 void write_back(const void* address, uint64_t size);
 
-/// Unmapped at once where the backing says MAP_SYNC works; see region_map.
+/// What region_map gave.
 struct RegionMapping {
   uint64_t address = 0, length = 0;
   bool sync_mapping = false;  // MAP_SYNC: stores need only a cache write-back to be durable
@@ -44,7 +44,6 @@ class View {
   View(const View&) = delete;
   uint8_t* data() const { return data_; }
   uint64_t size() const { return size_; }
-  bool damaged() const { return guarded_.damaged; }
 
  private:
   uint8_t* data_ = nullptr;

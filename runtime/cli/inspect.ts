@@ -78,7 +78,12 @@ function describe(listing: Listing, headers: boolean): string {
     ]);
   const parts = [facts(rows)];
   if (listing.segments.length) parts.push(segmentTable(listing));
-  if (headers && listing.programHeaders) parts.push(headerTable(listing.programHeaders));
+  if (headers)
+    parts.push(
+      listing.programHeaders
+        ? headerTable(listing.programHeaders)
+        : 'program headers: elfy lists none of this file',
+    );
   if (listing.symbols) parts.push(listing.symbols.map(printable).join('\n'));
   return `${parts.join('\n\n')}\n`;
 }

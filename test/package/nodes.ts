@@ -81,11 +81,10 @@ const clone = join(directory, 'clone');
 
 function pack(): string {
   outputOf('git', ['clone', '--quiet', '--no-hardlinks', root, clone], directory);
-  check('npm install takes the lock file of a clean clone as it is', () => {
+  check('npm install takes the lock file of a clean clone', () => {
     const install = ['install', '--no-save', '--dry-run', '--ignore-scripts'];
     const { status, stderr } = run('npm', install, clone, forRegistry);
     want(status === 0, stderr);
-    want(outputOf('git', ['status', '--porcelain'], clone) === '', 'npm install changed the clone');
   });
   // What npm install would download: the same, from here. Newer than the lock file, so that setup leaves it alone.
   outputOf('cp', ['-a', join(root, 'node_modules'), clone], directory);
