@@ -5,9 +5,9 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <mutex>
 
+#include "published.h"
 #include "sys.h"
 
 namespace insitu {
@@ -15,21 +15,9 @@ namespace {
 
 constexpr uint64_t kMaxRanges = 4096;
 
-// Read by the handler, so no lock and no heap: slots are published and cleared atomically.
-std::atomic<GuardedRange*> ranges[kMaxRanges];
-std::atomic<uint64_t> range_count{0};
-std::mutex ranges_mutex;
+Published<GuardedRange, kMaxRanges> ranges;
 struct sigaction previous_bus, previous_segv;
 thread_local GuardedRange* volatile read_leniently = nullptr;
-
-GuardedRange* range_of(uint64_t address) {
-  const uint64_t count = range_count.load(std::memory_order_acquire);
-  for (uint64_t i = 0; i < count; i++) {
-    GuardedRange* range = ranges[i].load(std::memory_order_acquire);
-    if (range != nullptr && address >= range->begin && address < range->end) return range;
-  }
-  return nullptr;
-}
 
 uint64_t program_counter(const void* context) {
   const auto* machine = static_cast<const ucontext_t*>(context);
@@ -105,10 +93,10 @@ void forward(int signal, siginfo_t* info, void* context, const struct sigaction&
 void on_fault(int signal, siginfo_t* info, void* context) {
   const uint64_t address = reinterpret_cast<uint64_t>(info->si_addr), pc = program_counter(context);
   const bool from_kernel = info->si_code > 0;
-  GuardedRange* at = from_kernel ? range_of(address) : nullptr;
+  GuardedRange* at = from_kernel ? ranges.find(address) : nullptr;
   if (signal == SIGBUS && at != nullptr && (at->lenient || at == read_leniently) && substitute(*at, address))
     return;
-  GuardedRange* by = from_kernel ? range_of(pc) : nullptr;
+  GuardedRange* by = from_kernel ? ranges.find(pc) : nullptr;
   if (at == nullptr && by == nullptr)
     return forward(signal, info, context, signal == SIGBUS ? previous_bus : previous_segv);
   explain(signal, *info, at != nullptr ? *at : *by, address, pc);
@@ -132,22 +120,9 @@ LenientReads::~LenientReads() { read_leniently = before_; }
 void guard(GuardedRange* range) {
   static std::once_flag once;
   std::call_once(once, install);
-  const std::lock_guard lock(ranges_mutex);
-  const uint64_t count = range_count.load(std::memory_order_relaxed);
-  for (uint64_t i = 0; i < count; i++)
-    if (ranges[i].load(std::memory_order_relaxed) == nullptr)
-      return ranges[i].store(range, std::memory_order_release);
-  if (count == kMaxRanges) return;  // beyond that many, faults go unexplained
-  ranges[count].store(range, std::memory_order_release);
-  range_count.store(count + 1, std::memory_order_release);
+  ranges.add(range);  // beyond that many, faults go unexplained
 }
 
-void unguard(GuardedRange* range) {
-  const std::lock_guard lock(ranges_mutex);
-  const uint64_t count = range_count.load(std::memory_order_relaxed);
-  for (uint64_t i = 0; i < count; i++)
-    if (ranges[i].load(std::memory_order_relaxed) == range)
-      ranges[i].store(nullptr, std::memory_order_release);
-}
+void unguard(GuardedRange* range) { ranges.remove(range); }
 
 }  // namespace insitu

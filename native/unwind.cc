@@ -5,7 +5,8 @@
 
 #include <atomic>
 #include <cstring>
-#include <mutex>
+
+#include "published.h"
 
 extern "C" int _dl_find_object(void*, dl_find_object*) noexcept __attribute__((weak));
 
@@ -14,10 +15,7 @@ namespace {
 
 constexpr uint64_t kMaxEntries = 4096;
 
-// Read while unwinding, from signal handlers too: no lock, no heap.
-std::atomic<UnwindEntry*> entries[kMaxEntries];
-std::atomic<uint64_t> entry_count{0};
-std::mutex entries_mutex;
+Published<UnwindEntry, kMaxEntries> entries;
 
 /// One object's slot for _dl_find_object, and the pages of it that are read-only by now.
 struct Slot {
@@ -117,42 +115,20 @@ bool unwinder_knows_us() {
   return known;
 }
 
-bool unwind_add(UnwindEntry* entry) {
-  const std::lock_guard lock(entries_mutex);
-  const uint64_t count = entry_count.load(std::memory_order_relaxed);
-  for (uint64_t i = 0; i < count; i++)
-    if (entries[i].load(std::memory_order_relaxed) == nullptr) {
-      entries[i].store(entry, std::memory_order_release);
-      return true;
-    }
-  if (count == kMaxEntries) return false;
-  entries[count].store(entry, std::memory_order_release);
-  entry_count.store(count + 1, std::memory_order_release);
-  return true;
-}
+bool unwind_add(UnwindEntry* entry) { return entries.add(entry); }
 
-void unwind_remove(UnwindEntry* entry) {
-  const std::lock_guard lock(entries_mutex);
-  const uint64_t count = entry_count.load(std::memory_order_relaxed);
-  for (uint64_t i = 0; i < count; i++)
-    if (entries[i].load(std::memory_order_relaxed) == entry)
-      entries[i].store(nullptr, std::memory_order_release);
-}
+void unwind_remove(UnwindEntry* entry) { entries.remove(entry); }
 
 extern "C" int insitu_find_object(void* address, dl_find_object* result) {
-  const uint64_t at = reinterpret_cast<uint64_t>(address);
-  const uint64_t count = entry_count.load(std::memory_order_acquire);
-  for (uint64_t i = 0; i < count; i++) {
-    const UnwindEntry* entry = entries[i].load(std::memory_order_acquire);
-    if (entry == nullptr || at < entry->begin || at >= entry->end) continue;
-    memset(result, 0, sizeof *result);
-    result->dlfo_map_start = reinterpret_cast<void*>(entry->begin);
-    result->dlfo_map_end = reinterpret_cast<void*>(entry->end);
-    result->dlfo_link_map = entry->map;
-    result->dlfo_eh_frame = const_cast<uint8_t*>(entry->eh_frame_hdr);
-    return entry->eh_frame_hdr == nullptr ? -1 : 0;
-  }
-  return _dl_find_object(address, result);
+  const UnwindEntry* entry = entries.find(reinterpret_cast<uint64_t>(address));
+  if (entry == nullptr) return _dl_find_object(address, result);
+  if (entry->eh_frame_hdr == nullptr) return -1;
+  memset(result, 0, sizeof *result);
+  result->dlfo_map_start = reinterpret_cast<void*>(entry->begin);
+  result->dlfo_map_end = reinterpret_cast<void*>(entry->end);
+  result->dlfo_link_map = entry->map;
+  result->dlfo_eh_frame = const_cast<uint8_t*>(entry->eh_frame_hdr);
+  return 0;
 }
 
 }  // namespace insitu
