@@ -2,10 +2,11 @@
 // processes. Times are printed, never asserted; facts (bytes copied, pages shared) are.
 //   node --import tsx test/bench/startup.ts [--runs N] [--sizes 1,16,128]
 import { execFile } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import type { Comparison, Way } from '../../runtime/compare/index.ts';
-import { generateLibrary, generateProgram } from '../build/generate.ts';
+import { generatedDirectory, generateLibrary, generateProgram } from '../build/generate.ts';
 import { measureSharing } from './sharing.ts';
 
 const cli = fileURLToPath(new URL('../../dist/runtime/cli/main.js', import.meta.url));
@@ -134,6 +135,10 @@ async function memory(): Promise<void> {
     );
   }
 }
+
+// Hundreds of MiB of somebody's RAM.
+process.on('exit', () => rmSync(generatedDirectory(), { recursive: true, force: true }));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130));
 
 await libraries();
 await programs();
