@@ -122,7 +122,6 @@ Napi::Array strings(Napi::Env env, const std::vector<std::string>& list) {
 }
 
 // ---- handles
-// ---------------------------------------------------------------------------------------------------------
 
 /// What an image handle holds. Tagged by membership: an external of anyone else's is not in the set, at a
 /// tenth of what napi_type_tag_object costs on the load path.
@@ -172,7 +171,6 @@ Library& library_at(const Info& info, size_t index) {
 }
 
 // ---- open, read, map, link
-// ---------------------------------------------------------------------------------------
 
 /// Slots 0 to 14.
 void put_facts(const StorageFacts& facts, double* out) {
@@ -382,7 +380,6 @@ Napi::Value image_details(const Info& info) {
 }
 
 // ---- storage and evidence
-// ------------------------------------------------------------------------------------------
 
 Napi::Value extent_offset(const Info& info) {
   uint64_t offset = 0;
@@ -424,7 +421,6 @@ Napi::Value view_file(const Info& info) {
 }
 
 // ---- regions (the NVM interface)
-// -------------------------------------------------------------------------------------
 
 Napi::Value open_region(const Info& info) {
   const int fd =
@@ -486,7 +482,6 @@ Napi::Value write_back_instruction(const Info& info) {
 }
 
 // ---- programs
-// --------------------------------------------------------------------------------------------------------
 
 Command command_at(const Info& info) {
   return Command{string_at(info, 0), strings_at(info, 1), strings_at(info, 2)};
@@ -535,7 +530,6 @@ Napi::Value time_program(const Info& info) {
 }
 
 // ---- for comparison
-// ----------------------------------------------------------------------------------------------------
 
 Napi::Value usage_now(const Info& info) {
   put_usage(slots_at(info, 0, 2));
@@ -603,7 +597,6 @@ Napi::Value call_int(const Info& info) {
 }
 
 // ---- addons mapped in place
-// ----------------------------------------------------------------------------------------------
 
 /// Set for the moment of one process.dlopen of this very file: Node makes a fresh napi_env for whoever
 /// registers, and we pass it on to the init function of the addon mapped in place.

@@ -57,16 +57,6 @@ uint64_t call_ifunc(uint64_t resolver) {
 #endif
 }
 
-namespace {
-
-[[noreturn]] void raise(const Failure& failure) {
-  LoadFailure thrown;
-  static_cast<Failure&>(thrown) = failure;
-  throw thrown;
-}
-
-}  // namespace
-
 /// node_api.h's napi_module, as far as it is read here.
 struct NodeApiModule {
   int version;
@@ -140,7 +130,7 @@ Library::Library(std::string path, const Source& source) : path_(std::move(path)
     }
   }
   if (!read_image(source_, page_size(), image_, failure) || !read_dynamic(source_, image_, dynamic_, failure))
-    raise(failure);
+    throw_failure(failure);
 }
 
 Library::~Library() { close(); }
@@ -202,9 +192,9 @@ void Library::map(const Plan& plan) {
   Failure failure;
   if (state_ != State::read) {
     fail(failure, "ERR_STATE", 0) << "is mapped already; want one map() for each read";
-    raise(failure);
+    throw_failure(failure);
   }
-  if (!check_plan(plan, failure) || !reserve(plan, false, mapping_, failure)) raise(failure);
+  if (!check_plan(plan, failure) || !reserve(plan, false, mapping_, failure)) throw_failure(failure);
   plan_ = plan;
   tables_ = tables_of(dynamic_, mapping_);
   guarded_.begin = mapping_.reservation;
@@ -218,7 +208,7 @@ void Library::map(const Plan& plan) {
   state_ = State::mapped;
   if (!place_segments(source_, plan_, mapping_, failure)) {
     close();
-    raise(failure);
+    throw_failure(failure);
   }
 }
 
@@ -227,11 +217,11 @@ void Library::relocate(const LinkHost& host, Failure& failure) {
   const bool done = relocator.apply(failure) && seal_copies(plan_, mapping_, failure) &&
                     (relocator.has_ifuncs() || protect_relro(image_, page_size(), mapping_, failure)) &&
                     publish_text(plan_, mapping_, failure);
-  if (!done) raise(failure);
+  if (!done) throw_failure(failure);
   if (!relocator.has_ifuncs()) return;
   // Resolvers are code: they can only run, and RELRO only be closed behind them, once text is executable.
   if (!relocator.apply_ifuncs(failure) || !protect_relro(image_, page_size(), mapping_, failure))
-    raise(failure);
+    throw_failure(failure);
 }
 
 namespace {
@@ -278,7 +268,7 @@ void Library::check_constructors() const {
       fail(failure, "ERR_DYNAMIC", array.vaddr + 8 * i)
           << (array.vaddr == dynamic_.init_array.vaddr ? "DT_INIT_ARRAY[" : "DT_FINI_ARRAY[") << i
           << "] leads to " << Hex{function - mapping_.bias} << "; want an address in the library's text";
-      raise(failure);
+      throw_failure(failure);
     }
 }
 
@@ -348,7 +338,7 @@ void Library::link() {
   Failure failure;
   if (state_ != State::mapped) {
     fail(failure, "ERR_STATE", 0) << "is not mapped; want map() before link()";
-    raise(failure);
+    throw_failure(failure);
   }
   try {
     scope_ = std::make_unique<Scope>(needed(), search_directories(),
@@ -359,7 +349,7 @@ void Library::link() {
       if (tls_module_ == 0) {
         fail(failure, "ERR_TLS", 0)
             << "finds no room for its thread-local storage: too many libraries are open";
-        raise(failure);
+        throw_failure(failure);
       }
     }
     const LinkHost host{this,
@@ -372,7 +362,7 @@ void Library::link() {
     check_constructors();
     if (guarded_.damaged) {
       fail(failure, "ERR_CHANGED", 0) << "lost pages while it was loaded; want a file that does not shrink";
-      raise(failure);
+      throw_failure(failure);
     }
   } catch (...) {
     close();
@@ -434,97 +424,6 @@ void Library::close() {
   if (tls_module_ != 0) tls_remove(tls_module_);
   unmap();
   scope_.reset();
-}
-
-std::string Library::string(uint32_t offset) const {
-  require_mapped("string table");
-  if (offset >= dynamic_.strtab.size) return {};
-  return reinterpret_cast<const char*>(mapping_.at(dynamic_.strtab.vaddr)) + offset;
-}
-
-std::vector<std::string> Library::needed() const {
-  std::vector<std::string> names;
-  for (uint32_t i = 0; i < dynamic_.needed_count; i++) names.push_back(string(dynamic_.needed[i]));
-  return names;
-}
-
-uint64_t Library::final_address(const Elf64_Sym& symbol) const {
-  if (symbol.st_shndx == SHN_ABS || ELF64_ST_TYPE(symbol.st_info) == STT_TLS) return 0;
-  if (image_.segment_at(symbol.st_value, 1) == nullptr) return 0;
-  const uint64_t address = mapping_.bias + symbol.st_value;
-  if (ELF64_ST_TYPE(symbol.st_info) != STT_GNU_IFUNC) return address;
-  if (state_ != State::linked) return 0;
-  const Segment* in = image_.stored_at(symbol.st_value, 1);
-  if (in == nullptr || !(in->flags & PF_X)) {
-    Failure failure;
-    fail(failure, "ERR_SYMBOL", 0) << "IFUNC has its resolver at " << Hex{symbol.st_value}
-                                   << "; want it in text";
-    raise(failure);
-  }
-  return call_ifunc(address);
-}
-
-/// Index 0 where there is none; the entry is a copy, because the stored one may vanish.
-uint32_t Library::look_up(const char* name, Elf64_Sym& symbol) const {
-  const LenientReads lenient(guarded_);
-  bool broken = false;
-  const uint32_t index = find_symbol(tables_, SymbolName{name, gnu_hash_of(name), nullptr, false}, &broken);
-  if (index != 0) memcpy(&symbol, &tables_.symbols[index], sizeof symbol);
-  require_whole();
-  if (broken) {
-    Failure failure;
-    fail(failure, "ERR_HASH", 0) << "hash chain of symbol " << name
-                                 << " leaves its table, has no end or loops; want one that ends in it";
-    raise(failure);
-  }
-  return index;
-}
-
-uint64_t Library::symbol(const char* name) const {
-  require_mapped("symbol lookup");
-  Elf64_Sym symbol;
-  if (look_up(name, symbol) != 0) return final_address(symbol);
-  return strcmp(name, "napi_register_module_v1") == 0 ? addon_init_ : 0;
-}
-
-std::vector<std::string> Library::symbol_names() const {
-  require_mapped("symbol list");
-  std::vector<std::string> names;
-  const LenientReads lenient(guarded_);
-  for (uint64_t i = 1; i < tables_.symbol_limit; i++) {
-    const Elf64_Sym& symbol = tables_.symbols[i];
-    const char* name = tables_.name_of(symbol);
-    const unsigned bind = ELF64_ST_BIND(symbol.st_info);
-    if (symbol.st_shndx != SHN_UNDEF && name != nullptr && *name != '\0' && bind != STB_LOCAL)
-      names.push_back(name);
-  }
-  require_whole();
-  return names;
-}
-
-std::string Library::symbol_at(uint64_t address, uint64_t& distance) const {
-  require_mapped("symbol lookup");
-  const LenientReads lenient(guarded_);
-  const uint64_t vaddr = address - mapping_.bias;
-  const Elf64_Sym* best = nullptr;
-  for (uint64_t i = 1; i < tables_.symbol_limit; i++) {
-    const Elf64_Sym& s = tables_.symbols[i];
-    if (s.st_shndx == SHN_UNDEF || ELF64_ST_TYPE(s.st_info) != STT_FUNC || s.st_value > vaddr) continue;
-    if (best == nullptr || s.st_value > best->st_value) best = &s;
-  }
-  const char* name = best == nullptr || vaddr >= image_.hi ? nullptr : tables_.name_of(*best);
-  require_whole();
-  distance = name == nullptr ? 0 : vaddr - best->st_value;
-  return name == nullptr ? std::string() : std::string(name);
-}
-
-RelocationCounts Library::relocations() const {
-  require_mapped("relocation count");
-  const LinkHost none;
-  RelocationCounts counts;
-  Failure failure;
-  if (!Relocator(image_, dynamic_, mapping_, none, page_size()).count(counts, failure)) raise(failure);
-  return counts;
 }
 
 }  // namespace insitu

@@ -16,6 +16,8 @@ namespace insitu {
 /// The hosted parts throw what the freestanding ones return.
 struct LoadFailure : Failure {};
 
+[[noreturn]] inline void throw_failure(const Failure& failure) { throw LoadFailure{failure}; }
+
 /// The kinds of image, told apart by content (loader/format.ts gives them names).
 enum class ImageKind : uint32_t {
   program_static = 1,

@@ -107,7 +107,6 @@ int exec(const Command& command, const std::vector<char*>& arguments, const std:
 }
 
 // ---- supervision
-// -----------------------------------------------------------------------------------------------
 
 volatile pid_t supervised = 0;
 
