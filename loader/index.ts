@@ -7,6 +7,7 @@
 // (detect, read), plan, report.
 import { checkName, inFile } from './error.ts';
 import { type ImageHandle, native } from './native.ts';
+import { appendPerfMap, perfMapWanted } from './perf-map.ts';
 
 export interface LoadOptions {
   /** in-place (default): mapped where it is stored; copy: its twin, read into anonymous memory. */
@@ -36,7 +37,9 @@ export function load(path: string, options?: LoadOptions): ImageHandle {
     if (options.prefault) flags |= PREFAULT;
   }
   try {
-    return native.load(checkName(path), flags);
+    const image = native.load(checkName(path), flags);
+    if (perfMapWanted && flags & COPY) appendPerfMap(image);
+    return image;
   } catch (error) {
     throw inFile(path, error);
   }

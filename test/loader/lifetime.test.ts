@@ -9,10 +9,14 @@ const lifetime = suite('lifetime');
 const library = fileURLToPath(new URL('../../runtime/index.ts', import.meta.url));
 
 /** Runs a module's text in a process of its own; `load` and the path are at hand. */
-function inProcess(path: string, code: string) {
+function inProcess(path: string, code: string, env: Record<string, string> = {}) {
   const text = `import { loadSync } from ${JSON.stringify(library)};\nconst path = ${JSON.stringify(path)};\n${code}`;
   const args = [...process.execArgv, '--expose-gc', '--input-type=module', '-e', text];
-  return spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 });
+  return spawnSync(process.execPath, args, {
+    encoding: 'utf8',
+    timeout: 60_000,
+    env: { ...process.env, ...env },
+  });
 }
 
 const plain = () => compileC('int answer(void) { return 42; }', { name: 'libanswer.so', kind: 'shared' });
@@ -79,6 +83,27 @@ lifetime('thread-local objects are destroyed before the static ones that they ma
     `const lib = loadSync(path); lib.func('int touch(void)')(); lib.close();`,
   );
   assert.is(stdout, 'local, static alive 1\nstatic\n', stderr);
+});
+
+lifetime('INSITU_PERF_MAP=1: perf finds the functions of a copy', () => {
+  const path = compileC('int first(void) { return 1; } int second(void) { return 2; }', {
+    name: 'libperf.so',
+    kind: 'shared',
+  });
+  const { stdout, stderr } = inProcess(
+    path,
+    `import { readFileSync, rmSync } from 'node:fs';
+     const lib = loadSync(path, { place: 'copy' });
+     const map = '/tmp/perf-' + process.pid + '.map';
+     const lines = readFileSync(map, 'utf8').split('\\n');
+     rmSync(map);
+     for (const name of ['first', 'second']) {
+       const start = lib.symbol(name).toString(16) + ' ';
+       console.log(lines.some((line) => line.startsWith(start) && line.endsWith(' ' + name)));
+     }`,
+    { INSITU_PERF_MAP: '1' },
+  );
+  assert.is(stdout, 'true\ntrue\n', stderr);
 });
 
 lifetime.run();
