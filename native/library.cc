@@ -233,7 +233,7 @@ void add_directories(const std::string& list, const std::string& origin,
     const size_t end = std::min(list.find(':', begin), list.size());
     std::string directory = list.substr(begin, end - begin);
     for (const std::string variable : {"$ORIGIN", "${ORIGIN}"})
-      for (size_t at; (at = directory.find(variable)) != std::string::npos;)
+      for (size_t at = 0; (at = directory.find(variable, at)) != std::string::npos; at += origin.size())
         directory.replace(at, variable.size(), origin);
     if (!directory.empty()) directories.push_back(directory);
     begin = end + 1;

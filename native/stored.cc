@@ -16,6 +16,7 @@
 #include <cstring>
 #include <utility>
 
+#include "file_type.h"
 #include "library.h"
 #include "sys.h"
 
@@ -36,23 +37,6 @@ namespace {
   LoadFailure failure;
   fail_system(failure, call, -error);
   throw failure;
-}
-
-const char* file_type_name(uint32_t mode) {
-  switch (mode & S_IFMT) {
-    case S_IFDIR:
-      return "a directory";
-    case S_IFIFO:
-      return "a FIFO";
-    case S_IFSOCK:
-      return "a socket";
-    case S_IFBLK:
-      return "a block device";
-    case S_IFCHR:
-      return "a character device";
-    default:
-      return "no regular file";
-  }
 }
 
 [[noreturn]] void refuse_type(uint32_t mode) {

@@ -4,6 +4,7 @@
 #include <sys/statfs.h>
 
 #include "exec/report.h"
+#include "file_type.h"
 #include "sys.h"
 
 #ifndef SYS_faccessat2
@@ -16,26 +17,9 @@ namespace {
 constexpr uint64_t kDaxGranule = 2 << 20;
 constexpr long kNoexec = 8;  // ST_NOEXEC of statfs(2)
 
-const char* kind_of(uint32_t mode) {
-  switch (mode & S_IFMT) {
-    case S_IFDIR:
-      return "a directory";
-    case S_IFIFO:
-      return "a FIFO";
-    case S_IFSOCK:
-      return "a socket";
-    case S_IFBLK:
-      return "a block device";
-    case S_IFCHR:
-      return "a character device that is not device-dax";
-    default:
-      return "not a regular file";
-  }
-}
-
 FailureText fail_kind(Failure& failure, uint32_t mode) {
   return fail(failure, "ERR_FORMAT", 0)
-         << "is " << kind_of(mode) << "; want a regular file or a device-dax node";
+         << "is " << file_type_name(mode) << "; want a regular file or a device-dax node";
 }
 
 /// O_NONBLOCK: a FIFO without a writer would wait for one. O_NOCTTY: a terminal would become ours.

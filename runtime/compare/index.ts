@@ -23,7 +23,8 @@ export interface CompareOptions {
   onProgress?: (done: number, total: number) => void;
 }
 
-export interface Way {
+/** Medians of the samples, in what they share with a Sample. */
+export interface Way extends Omit<Sample, 'ns' | 'ending'> {
   name: WayName;
   /** The load of this file after one other small file was loaded the same way, in a process of its own. */
   medianNs: number;
@@ -31,13 +32,6 @@ export interface Way {
   p90Ns: number;
   /** The same as the very first load of a process. */
   firstMedianNs: number;
-  /** Medians in ns. */
-  phases: Record<string, number>;
-  bytesInPlace: number;
-  bytesCopied: number;
-  minorFaults: number;
-  majorFaults: number;
-  privateBytes: number;
 }
 
 export interface Comparison {

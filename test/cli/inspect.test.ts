@@ -127,7 +127,7 @@ inspect('refuses what is empty, cut off, not there or no file', () => {
     /PT_LOAD|file ends after 20000 bytes/,
   );
   refused(directory, 126, /is a directory; want/);
-  refused('/dev/null', 126, /is a character device; want/);
+  refused('/dev/null', 126, /is a character device that is not device-dax; want/);
   refused(join(directory, 'nowhere'), 127, /ENOENT/);
   refused(join(stored('file', 'x'), 'below'), 127, /ENOTDIR/);
   const fifo = join(directory, 'fifo');

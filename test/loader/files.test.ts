@@ -80,7 +80,7 @@ const rows: Row[] = [
   ['a directory', 'ERR_NOT_MAPPABLE', /is a directory; want/, () => directory],
   ['a FIFO', 'ERR_NOT_MAPPABLE', /is a FIFO; want/, () => fifo],
   ['a socket', 'ERR_NOT_MAPPABLE', /is a socket; want/, () => socket],
-  ['/dev/null', 'ERR_NOT_MAPPABLE', /is a character device; want/, () => '/dev/null'],
+  ['/dev/null', 'ERR_NOT_MAPPABLE', /is a character device that is not device-dax; want/, () => '/dev/null'],
   ...(blockDevice
     ? ([['a block device', 'ERR_NOT_MAPPABLE', /is a block device; want/, () => blockDevice]] as Row[])
     : []),

@@ -1,9 +1,11 @@
 // What happens to a library, and to those who hold something of it, when it is closed or its thread is ended.
 import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { compileC } from '../build/compile.ts';
+import { compileC, temporaryDirectory } from '../build/compile.ts';
 
 const lifetime = suite('lifetime');
 const library = fileURLToPath(new URL('../../runtime/index.ts', import.meta.url));
@@ -104,6 +106,23 @@ lifetime('INSITU_PERF_MAP=1: perf finds the functions of a copy', () => {
     { INSITU_PERF_MAP: '1' },
   );
   assert.is(stdout, 'true\ntrue\n', stderr);
+});
+
+lifetime('a directory that is itself called $ORIGIN is no loop', () => {
+  const made = compileC('int answer(void) { return 42; }', {
+    name: 'liborigin.so',
+    kind: 'shared',
+    flags: ['-Wl,-rpath,$ORIGIN/lib'],
+  });
+  const directory = join(temporaryDirectory(), '$ORIGIN');
+  mkdirSync(directory);
+  const path = join(directory, 'liborigin.so');
+  copyFileSync(made, path);
+  const { status, stdout, stderr } = inProcess(
+    path,
+    `console.log(loadSync(path).func('int answer(void)')());`,
+  );
+  assert.equal([status, stdout], [0, '42\n'], stderr);
 });
 
 lifetime.run();
