@@ -87,6 +87,11 @@ interface Addon {
   syncRegion(address: bigint, length: number, fd: number): number;
   loadRegion(address: bigint, to: Uint8Array): void;
   storeRegion(address: bigint, from: Uint8Array): void;
+  /** kind: 0 none, 1 shared, 2 exclusive; see native/file_range.h. */
+  lockRange(fd: number, start: number, length: number, kind: number, wait: boolean): boolean;
+  lockedRange(fd: number, start: number, length: number, slots: Float64Array): boolean;
+  allocateRange(fd: number, start: number, length: number): void;
+  crc32c(bytes: Uint8Array): number;
   writeBackInstruction(): string;
   replaceProcess(path: string, argv: string[], environment: string[]): never;
   supervise(

@@ -12,6 +12,8 @@
 #include <unordered_set>
 
 #include "census.h"
+#include "checksum.h"
+#include "file_range.h"
 #include "load.h"
 #include "process.h"
 #include "region.h"
@@ -477,6 +479,36 @@ Napi::Value store_region(const Info& info) {
   return info.Env().Undefined();
 }
 
+/// (fd, start, length, kind, wait) -> whether it is held; kind as enum RangeLock.
+Napi::Value lock_file_range(const Info& info) {
+  const uint64_t kind = unsigned_at(info, 3);
+  if (kind > static_cast<uint64_t>(RangeLock::exclusive)) refuse_argument(info.Env(), "no such kind of lock");
+  const bool held = lock_range(int_at(info, 0), unsigned_at(info, 1), unsigned_at(info, 2),
+                               static_cast<RangeLock>(kind), info[4].ToBoolean());
+  return Napi::Boolean::New(info.Env(), held);
+}
+
+/// (fd, start, length, slots) -> whether anybody else has a lock there; slots 0 and 1 = its start and end.
+Napi::Value locked_file_range(const Info& info) {
+  double* out = slots_at(info, 3, 2);
+  LockedRange found;
+  if (!find_locked(int_at(info, 0), unsigned_at(info, 1), unsigned_at(info, 2), found))
+    return Napi::Boolean::New(info.Env(), false);
+  out[0] = static_cast<double>(found.start);
+  out[1] = static_cast<double>(found.end);
+  return Napi::Boolean::New(info.Env(), true);
+}
+
+Napi::Value allocate_file_range(const Info& info) {
+  allocate_range(int_at(info, 0), unsigned_at(info, 1), unsigned_at(info, 2));
+  return info.Env().Undefined();
+}
+
+Napi::Value crc32c_of(const Info& info) {
+  auto bytes = bytes_at(info, 0);
+  return Napi::Number::New(info.Env(), crc32c(bytes.Data(), bytes.Length()));
+}
+
 Napi::Value write_back_instruction(const Info& info) {
   return Napi::String::New(info.Env(), write_back_name(best_write_back()));
 }
@@ -642,6 +674,10 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   set("syncRegion", guarded_call<sync_region>);
   set("loadRegion", guarded_call<load_region>);
   set("storeRegion", guarded_call<store_region>);
+  set("lockRange", guarded_call<lock_file_range>);
+  set("lockedRange", guarded_call<locked_file_range>);
+  set("allocateRange", guarded_call<allocate_file_range>);
+  set("crc32c", guarded_call<crc32c_of>);
   set("writeBackInstruction", guarded_call<write_back_instruction>);
   set("replaceProcess", guarded_call<replace>);
   set("supervise", guarded_call<supervise_program>);

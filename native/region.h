@@ -31,7 +31,8 @@ void region_protect(uint64_t address, uint64_t length, int prot);
 /// 0 or -errno; -EINVAL also where the mapping is not one of the file that `fd` is.
 int region_sync(int fd, uint64_t address, uint64_t length);
 /// Copy between a mapping and DRAM. EFAULT outside a mapping, EACCES where the pages' protection forbids it,
-/// EIO where the file has lost the page.
+/// EIO where the file has lost the page. Eight bytes at a multiple of eight are one load or store, never
+/// torn.
 void region_load(uint64_t address, void* to, uint64_t length);
 void region_store(uint64_t address, const void* from, uint64_t length);
 
