@@ -18,7 +18,8 @@ const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 function job(command: string | undefined): string {
   return `
     . ${quoted(join(root, 'test/machine/guest/media.sh'))}
-    ext4_prepared 0 /mnt/ext4 && xfs_prepared 1 /mnt/xfs && devdax 2 2M && devdax 3 4k || exit 1
+    ext4_prepared 0 /mnt/ext4 && xfs_prepared 1 /mnt/xfs && DAX2M=$(devdax 2 2M) && DAX4K=$(devdax 3 4k) || exit 1
+    export DAX2M DAX4K
     mkdir -p /run/bin && ln -s ${quoted(join(root, 'dist/runtime/cli/main.js'))} /run/bin/insitu
     ln -s ${quoted(join(root, 'prebuilds/linux-x64/insitu-exec'))} /run/bin/insitu-exec
     export PATH=/run/bin:$PATH
@@ -30,7 +31,8 @@ function job(command: string | undefined): string {
 const interactive = `
     export HOME=/root TERM=${quoted(process.env.TERM ?? 'linux')} PS1='insitu machine:\\w# '
     stty rows ${process.stdout.rows ?? 24} cols ${process.stdout.columns ?? 80}
-    echo 'ext4 with DAX at /mnt/ext4, xfs with DAX at /mnt/xfs, device-dax of 2 MiB and of 4 KiB units: /dev/dax2.0 /dev/dax3.0'
+    echo 'ext4 with DAX at /mnt/ext4, xfs with DAX at /mnt/xfs'
+    echo "device-dax of 2 MiB units: $DAX2M, of 4 KiB units: $DAX4K"
     echo 'Try: insitu doctor. The host is below /, read-only; what you write is gone at exit, but for /mnt/share.'
     exec bash --norc`;
 

@@ -1,9 +1,14 @@
 # Sourced in the guest: a function for each medium. Each leaves its file system mounted, or its device ready, and says on
 # failure which command failed.
 
-# NVDIMM number N is region N, with one namespace over all of it.
+# The kernel numbers regions in the order in which it happens to find them; by address they are in ours. Prints the number
+# of the region that NVDIMM N is, having made one namespace over all of it.
 namespace() { # N MODE [ndctl options]
-  ndctl create-namespace -f -e "namespace$1.0" --mode="$2" --map=mem "${@:3}" >/dev/null
+  local region
+  region=$(for path in /sys/bus/nd/devices/region*; do
+    printf '%016x %s\n' "$(cat "$path/resource")" "${path##*/region}"
+  done | sort | sed -n "$(($1 + 1))s/.* //p")
+  ndctl create-namespace -f -e "namespace$region.0" --mode="$2" --map=mem "${@:3}" >/dev/null && echo "$region"
 }
 
 mounted() { # DEVICE DIRECTORY OPTIONS
@@ -12,23 +17,31 @@ mounted() { # DEVICE DIRECTORY OPTIONS
 
 # Allocates in whole, aligned 2 MiB extents.
 ext4_prepared() { # N DIRECTORY
-  namespace "$1" fsdax && mkfs.ext4 -q -b 4096 -E stride=512,stripe_width=512 "/dev/pmem$1" && mounted "/dev/pmem$1" "$2" dax=always
+  local device
+  device=/dev/pmem$(namespace "$1" fsdax) && mkfs.ext4 -q -b 4096 -E stride=512,stripe_width=512 "$device" &&
+    mounted "$device" "$2" dax=always
 }
 
 ext4_default() { # N DIRECTORY
-  namespace "$1" fsdax && mkfs.ext4 -q -b 4096 "/dev/pmem$1" && mounted "/dev/pmem$1" "$2" dax=always
+  local device
+  device=/dev/pmem$(namespace "$1" fsdax) && mkfs.ext4 -q -b 4096 "$device" && mounted "$device" "$2" dax=always
 }
 
 xfs_prepared() { # N DIRECTORY
-  namespace "$1" fsdax && mkfs.xfs -q -f -d su=2m,sw=1 "/dev/pmem$1" && mounted "/dev/pmem$1" "$2" dax=always
+  local device
+  device=/dev/pmem$(namespace "$1" fsdax) && mkfs.xfs -q -f -d agcount=2,su=2m,sw=1 "$device" &&
+    mounted "$device" "$2" dax=always
 }
 
 erofs_image() { # N DIRECTORY IMAGE
-  namespace "$1" fsdax && dd if="$3" of="/dev/pmem$1" bs=2M status=none && mounted "/dev/pmem$1" "$2" ro,dax=always
+  local device
+  device=/dev/pmem$(namespace "$1" fsdax) && dd if="$3" of="$device" bs=2M status=none && mounted "$device" "$2" ro,dax=always
 }
 
+# Prints the device.
 devdax() { # N ALIGNMENT
-  namespace "$1" devdax --align="$2"
+  local region
+  region=$(namespace "$1" devdax --align="$2") && echo "/dev/dax$region.0"
 }
 
 # A block device that has no DAX: xfs mounts all the same, and silently goes without.
