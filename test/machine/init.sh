@@ -38,10 +38,7 @@ while [ -z "$port" ] && [ $tries -lt 100 ]; do
 done
 $B cp -r /job $R/run/job
 if [ -n "$INTERACTIVE" ]; then
-  while :; do
-    $B setsid $B cttyhack $B chroot $R /bin/bash /run/job/run <>/dev/hvc0 >&0 2>&1
-    break
-  done
+  $B setsid -c $B chroot $R /bin/bash /run/job/run <>/dev/hvc0 >&0 2>&1
   status=0
 else
   exec 3>"$port"
