@@ -16,6 +16,13 @@ export type LoadErrorCode =
   | 'ERR_NEEDED' // a needed library: missing or cyclic
   | 'ERR_NOT_MAPPABLE' // a directory, FIFO, socket, other device, or noexec mount
   | 'ERR_NOT_IN_PLACE' // --require-in-place, and something would not be
+  | 'ERR_REFERENCE' // FILE@OFFSET, devdax:NAME, region:PATH/NAME: one that means nothing, or several things
+  | 'ERR_REGION' // no region, one of another version, or something that is not to be overwritten
+  | 'ERR_CATALOG' // a region's superblock or catalog is damaged
+  | 'ERR_NO_ENTRY' // a region has no entry of this name
+  | 'ERR_NAME' // a name that no entry can have, or two of the same
+  | 'ERR_FULL' // a region without a place large enough
+  | 'ERR_CONTENT' // an entry whose bytes are not those that were placed
   | 'ERR_PRIVILEGED' // set-user-ID, set-group-ID or file capabilities
   | 'ERR_PLAN' // a plan that does not fit its image
   | 'ERR_STATE' // steps out of order

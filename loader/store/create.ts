@@ -1,0 +1,139 @@
+// Making a region: of a device-dax node, or in an ordinary file.
+import { closeSync, fstatSync, fsyncSync, openSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { LoadError } from '../error.ts';
+import { native } from '../native.ts';
+import * as nvm from '../nvm.ts';
+import {
+  ACTIVE,
+  classify,
+  encodeActive,
+  encodeSuperblock,
+  finishedMagic,
+  METADATA,
+  SLOT_OFFSETS,
+  unfinishedMagic,
+} from './layout.ts';
+import { allocate, lockForWriting, MappedPart, sizeOf } from './region.ts';
+import { encodeSlot } from './slot.ts';
+
+export interface CreateOptions {
+  /** Bytes of a new file; a device is used whole. */
+  size?: number;
+  /** Overwrite what a device holds, or a region that is there already. */
+  force?: boolean;
+  /** Leave a region that is there already as it is, instead of refusing. */
+  keep?: boolean;
+  onWait?: () => void;
+}
+
+/**
+ * Makes an empty region. What a device or file holds already is not overwritten: a device with anything in its first
+ * 2 MiB wants `force`, a file with anything in it is refused always. Killed midway, it leaves what may be made anew.
+ * @returns false where a region was there and `keep` left it
+ * @throws LoadError ERR_REGION (something is there, or no size to be had), ENOSPC, open(2)'s codes
+ */
+export function createRegion(path: string, options: CreateOptions = {}): boolean {
+  checkSize(path, options.size);
+  using region = nvm.open(path, { write: true, create: options.size !== undefined, mode: 0o644 });
+  lockForWriting(region, options.onWait);
+  checkSameFile(region);
+  const size = sizeFor(region, options.size);
+  const granule = region.backing.granule;
+  const length = Math.max(METADATA, granule);
+  using part = new MappedPart(region, 0, length, true);
+  if (!mayWrite(region, part.load(0, METADATA), options)) return false;
+  format(part, size, granule);
+  if (region.backing.medium !== 'devdax') keepName(region);
+  return true;
+}
+
+/** Before a file is made in vain. */
+function checkSize(path: string, size: number | undefined): void {
+  if (size === undefined || (Number.isSafeInteger(size) && size > METADATA)) return;
+  const text = `size of ${size} bytes was asked for; want more than the ${METADATA} of the catalog`;
+  throw new LoadError('ERR_REGION', path, text);
+}
+
+/** Somebody who waited for the lock may hold a file that has been removed since. */
+function checkSameFile(region: nvm.Region): void {
+  const [held, named] = [fstatSync(region.fd), statSync(region.path, { throwIfNoEntry: false })];
+  if (held.ino === named?.ino && held.dev === named.dev) return;
+  throw new LoadError('ERR_CHANGED', region.path, 'was removed or replaced while its lock was waited for');
+}
+
+/** The size of the region to be, for which there is room: an empty file is made that long. */
+function sizeFor(region: nvm.Region, wanted: number | undefined): number {
+  const { path, backing } = region;
+  const length = Math.max(METADATA, backing.granule);
+  const there = sizeOf(region);
+  const whole = (size: number) => size - (size % backing.granule);
+  const size = whole(there === 0 ? (wanted ?? 0) : there);
+  if (there === 0 && wanted === undefined)
+    throw new LoadError('ERR_REGION', path, 'is an empty file; want a size for the region (--create=SIZE)');
+  if (there !== 0 && wanted !== undefined && whole(wanted) !== size) {
+    const text = `has ${there} bytes, not the ${wanted} asked for; want no size, it is used whole`;
+    throw new LoadError('ERR_REGION', path, text);
+  }
+  if (size <= length) {
+    const text = `would be a region of ${size} bytes; want more than the ${length} of its catalog`;
+    throw new LoadError('ERR_REGION', path, text);
+  }
+  if (backing.medium !== 'devdax') reserve(region, there === 0 ? size : 0, length);
+  return size;
+}
+
+/** Storage for the catalog; a new file gets its length, and loses it again when there is no room. */
+function reserve(region: nvm.Region, grown: number, length: number): void {
+  if (grown !== 0) nvm.truncate(region, grown);
+  try {
+    allocate(region, 0, length);
+  } catch (error) {
+    if (grown !== 0) nvm.truncate(region, 0);
+    throw error;
+  }
+}
+
+/** Whether it may be written over. Other file systems and labels begin in a device's first 2 MiB. */
+function mayWrite(region: nvm.Region, start: Buffer, { force, keep }: CreateOptions): boolean {
+  const found = classify(start.subarray(0, native.pageSize));
+  if (found === 'region' && keep && !force) return false;
+  if (found === 'unfinished' || start.every((byte) => byte === 0)) return true;
+  const device = region.backing.medium === 'devdax';
+  if (force && (device || found === 'region')) return true;
+  const text =
+    found === 'region'
+      ? 'is a region already; want --force to empty it'
+      : device
+        ? 'holds something that is no region; want --force to overwrite it'
+        : 'is a file that holds something; want a new file, or an empty one';
+  throw new LoadError('ERR_REGION', region.path, text);
+}
+
+/** The magic is taken away first and set last, each as one store: in between it is a region whose making was interrupted. */
+function format(part: MappedPart, size: number, granule: number): void {
+  const write = (offset: number, bytes: Buffer) => {
+    part.store(offset, bytes);
+    part.sync(offset, bytes.length);
+  };
+  const now = new Date();
+  const dataStart = Math.max(METADATA, granule);
+  const empty = { generation: 1, cursor: dataStart, reached: dataStart, committed: now, entries: [] };
+  write(0, unfinishedMagic());
+  write(8, Buffer.alloc(METADATA - 8));
+  write(SLOT_OFFSETS[0], encodeSlot(empty));
+  write(ACTIVE, encodeActive({ generation: 1, slot: 0 }));
+  write(8, encodeSuperblock(size, granule, now).subarray(8));
+  write(0, finishedMagic());
+}
+
+/** The name of a new file is durable once its directory is. */
+function keepName(region: nvm.Region): void {
+  fsyncSync(region.fd);
+  const directory = openSync(dirname(region.path), 'r');
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+}
