@@ -20,6 +20,13 @@ export interface Census {
   readable: boolean;
 }
 
+/** The census of one range of an image; `kind` as enum RangeKind of native/ranges.h, `length` in bytes. */
+export interface RangeCensus extends Census {
+  kind: number;
+  address: bigint;
+  length: number;
+}
+
 export interface ImageDetails {
   relocations: { relative: number; symbol: number; irelative: number; tls: number; text: number };
   needed: string[];
@@ -38,9 +45,14 @@ export interface ProcessOutcome {
   majorFaults: number;
   /** Null where it could not be looked at. */
   privateBytes: number | null;
-  /** Whether the parts could be looked at when the program ended. */
+  /** Whether the images could be looked at when the program ended. */
   traced: boolean;
-  parts: { address: bigint; length: number; fileOffset: number; protection: string; census: Census }[];
+  /** What it had mapped executable: the program, its interpreter, its libraries. */
+  images: { path: string; bias: bigint; ranges: RangeCensus[] }[];
+  /** /proc/pid/exe at the end. */
+  executable: string;
+  /** The first image is the program that was started; false when it had become another one by then. */
+  isWatched: boolean;
 }
 
 interface Addon {
@@ -60,7 +72,6 @@ interface Addon {
     slots: Float64Array,
   ): void;
   planUsed(image: ImageHandle, slots: Float64Array): void;
-  relro(image: ImageHandle, slots: Float64Array): void;
   mapForInspection(image: ImageHandle): void;
   closeImage(image: ImageHandle): void;
   imageSymbol(image: ImageHandle, name: string): bigint;
@@ -71,6 +82,7 @@ interface Addon {
   extentOffset(fd: number): number | null;
   fileCapabilities(fd: number): boolean;
   census(address: bigint, length: number): Census;
+  imageCensus(image: ImageHandle, bias: bigint): RangeCensus[];
   view(fd: number, start: number, size: number, path: string): Buffer;
   openRegion(path: string, flags: number, mode: number): number;
   mapRegion(
@@ -99,6 +111,7 @@ interface Addon {
     argv: string[],
     environment: string[],
     file: string,
+    start: number,
     quiet: boolean,
   ): ProcessOutcome;
   timeProgram(path: string, argv: string[], environment: string[]): ProcessOutcome;

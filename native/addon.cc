@@ -312,14 +312,6 @@ Napi::Value plan_used(const Info& info) {
   return info.Env().Undefined();
 }
 
-/// (handle, slots): RELRO (0 vaddr, 1 size).
-Napi::Value relro_of(const Info& info) {
-  double* out = slots_at(info, 1, kSlots);
-  out[0] = static_cast<double>(library_at(info, 0).image().relro.vaddr);
-  out[1] = static_cast<double>(library_at(info, 0).image().relro.size);
-  return info.Env().Undefined();
-}
-
 Napi::Value map_for_inspection(const Info& info) {
   Library& library = library_at(info, 0);
   library.require_open("map");
@@ -409,6 +401,24 @@ Napi::Object census_object(Napi::Env env, const Census& census) {
 
 Napi::Value census_of(const Info& info) {
   return census_object(info.Env(), take_census(0, address_at(info, 0), unsigned_at(info, 1)));
+}
+
+/// Each a census with `kind` (enum RangeKind), `address` and `length`.
+Napi::Array ranges_array(Napi::Env env, const std::vector<RangeCensus>& ranges) {
+  Napi::Array array = Napi::Array::New(env, ranges.size());
+  for (uint32_t i = 0; i < ranges.size(); i++) {
+    Napi::Object object = census_object(env, ranges[i].census);
+    object.Set("kind", number(env, static_cast<uint64_t>(ranges[i].kind)));
+    object.Set("address", address(env, ranges[i].address));
+    object.Set("length", number(env, ranges[i].length));
+    array.Set(i, object);
+  }
+  return array;
+}
+
+/// (handle, bias): the ranges of an image that this process has mapped, by whomever.
+Napi::Value image_census(const Info& info) {
+  return ranges_array(info.Env(), take_census(0, library_at(info, 0).image(), address_at(info, 1)));
 }
 
 /// (fd, start, size, path) -> Buffer over a private view of the file. Unmapped when the Buffer is collected.
@@ -537,23 +547,24 @@ Napi::Object outcome_object(Napi::Env env, const ProcessOutcome& outcome) {
   result.Set("majorFaults", number(env, outcome.major_faults));
   result.Set("privateBytes", outcome.traced ? number(env, outcome.private_bytes) : Napi::Value(env.Null()));
   result.Set("traced", outcome.traced);
-  Napi::Array parts = Napi::Array::New(env, outcome.parts.size());
-  for (uint32_t i = 0; i < outcome.parts.size(); i++) {
-    const MappedPart& part = outcome.parts[i];
+  Napi::Array images = Napi::Array::New(env, outcome.images.images.size());
+  for (uint32_t i = 0; i < images.Length(); i++) {
+    const MappedImage& image = outcome.images.images[i];
     Napi::Object object = Napi::Object::New(env);
-    object.Set("address", address(env, part.address));
-    object.Set("length", number(env, part.length));
-    object.Set("fileOffset", number(env, part.file_offset));
-    object.Set("protection", part.protection);
-    object.Set("census", census_object(env, part.census));
-    parts.Set(i, object);
+    object.Set("path", image.path);
+    object.Set("bias", address(env, image.bias));
+    object.Set("ranges", ranges_array(env, image.ranges));
+    images.Set(i, object);
   }
-  result.Set("parts", parts);
+  result.Set("images", images);
+  result.Set("executable", outcome.images.executable);
+  result.Set("isWatched", outcome.images.is_watched);
   return result;
 }
 
 Napi::Value supervise_program(const Info& info) {
-  const ProcessOutcome outcome = supervise(command_at(info), string_at(info, 3), info[4].ToBoolean());
+  const ProcessOutcome outcome =
+      supervise(command_at(info), string_at(info, 3), unsigned_at(info, 4), info[5].ToBoolean());
   return outcome_object(info.Env(), outcome);
 }
 
@@ -655,7 +666,6 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   set("loadRecord", guarded_call<load_record>);
   set("planOf", guarded_call<plan_of>);
   set("planUsed", guarded_call<plan_used>);
-  set("relro", guarded_call<relro_of>);
   set("mapForInspection", guarded_call<map_for_inspection>);
   set("closeImage", guarded_call<close_image>);
   set("imageSymbol", guarded_call<image_symbol>);
@@ -665,6 +675,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   set("extentOffset", guarded_call<extent_offset>);
   set("fileCapabilities", guarded_call<file_capabilities>);
   set("census", guarded_call<census_of>);
+  set("imageCensus", guarded_call<image_census>);
   set("view", guarded_call<view_file>);
   set("openRegion", guarded_call<open_region>);
   set("sense", guarded_call<sense_file>);

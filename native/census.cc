@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "library.h"
@@ -12,28 +13,46 @@
 namespace insitu {
 namespace {
 
-enum class Medium { nvm, ram };
+enum class Where { nvm, ram, other };
 
 struct PhysicalRange {
   uint64_t first, last;
-  Medium medium;
+  Where where;
 };
 
-/// Nested lines refine their parents; "System RAM" inside a dax device is memory given back to the kernel
-/// (kmem).
+bool begins(const char* name, const char* with) { return strncmp(name, with, strlen(with)) == 0; }
+
+/// What a line of /proc/iomem says of its range; false = nothing that refines what encloses it. Persistent
+/// Memory is an NVDIMM or, "(legacy)", what memmap= set aside; a namespace that no such line encloses is
+/// virtio-pmem's. A dax device in Soft Reserved memory (hmem, CXL) is directly addressable, and volatile.
+/// "System RAM" inside of any is memory given back to the kernel (kmem).
+bool meaning_of(const char* name, bool soft_reserved, Where& where) {
+  const bool is_dax = begins(name, "dax") || begins(name, "namespace") || begins(name, "pfn");
+  if (strstr(name, "System RAM") != nullptr)
+    where = Where::ram;
+  else if (begins(name, "Persistent Memory") || (is_dax && !soft_reserved))
+    where = Where::nvm;
+  else if (begins(name, "Soft Reserved") || is_dax)
+    where = Where::other;
+  else
+    return false;
+  return true;
+}
+
+/// Nested lines refine their parents.
 std::vector<PhysicalRange> read_iomem() {
   std::vector<PhysicalRange> ranges;
   FILE* file = fopen("/proc/iomem", "re");
   if (file == nullptr) return ranges;
   char line[256];
+  uint64_t soft_reserved_end = 0;
   while (fgets(line, sizeof line, file) != nullptr) {
     unsigned long long first, last;
     char name[128];
+    Where where;
     if (sscanf(line, " %llx-%llx : %127[^\n]", &first, &last, name) != 3 || last == 0) continue;
-    if (strstr(name, "Persistent Memory") != nullptr || strncmp(name, "dax", 3) == 0)
-      ranges.push_back({first, last, Medium::nvm});
-    else if (strstr(name, "System RAM") != nullptr)
-      ranges.push_back({first, last, Medium::ram});
+    if (begins(name, "Soft Reserved")) soft_reserved_end = last;
+    if (meaning_of(name, last <= soft_reserved_end, where)) ranges.push_back({first, last, where});
   }
   fclose(file);
   return ranges;
@@ -44,20 +63,15 @@ const std::vector<PhysicalRange>& physical_ranges() {
   return ranges;
 }
 
-void count_frame(uint64_t frame, Census& census) {
+/// Where a frame lies; none where the kernel hides its number.
+std::optional<Where> where_is(uint64_t frame) {
   const std::vector<PhysicalRange>& ranges = physical_ranges();
-  if (frame == 0 || ranges.empty()) {
-    census.unknown++;
-    return;
-  }
+  if (frame == 0 || ranges.empty()) return std::nullopt;
   const uint64_t address = frame * page_size();
   const PhysicalRange* found = nullptr;  // the last match is the innermost
   for (const PhysicalRange& range : ranges)
     if (address >= range.first && address <= range.last) found = &range;
-  if (found == nullptr)
-    census.other++;
-  else
-    (found->medium == Medium::nvm ? census.nvm : census.ram)++;
+  return found == nullptr ? Where::other : found->where;
 }
 
 void count_entry(uint64_t entry, Census& census) {
@@ -66,8 +80,13 @@ void count_entry(uint64_t entry, Census& census) {
   if (entry & kSwapped) census.swapped++;
   if (!(entry & kPresent)) return;
   census.present++;
-  if (!(entry & kOfFile)) census.anonymous++;
-  count_frame(entry & kFrame, census);
+  const std::optional<Where> where = where_is(entry & kFrame);
+  if (!where) census.unknown++;
+  if (where == Where::nvm) census.nvm++;
+  if (where == Where::ram) census.ram++;
+  if (where == Where::other) census.other++;
+  // Pages of DAX files do not have the bit on most kernels, but nothing anonymous lies in NVM.
+  if (!(entry & kOfFile) && where != Where::nvm) census.anonymous++;
 }
 
 }  // namespace

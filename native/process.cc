@@ -3,12 +3,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -162,40 +160,8 @@ uint64_t private_bytes_of(pid_t pid) {
   return total;
 }
 
-/// The file whose mappings are counted. A path as well as its numbers: inodes repeat from one tmpfs to the
-/// next, and on some file systems (overlayfs, btrfs) /proc/pid/maps has another device than stat(2).
-struct Watched {
-  struct stat numbers = {};
-  std::string path;
-
-  explicit Watched(const std::string& file) {
-    char resolved[PATH_MAX];
-    if (!file.empty() && stat(file.c_str(), &numbers) == 0 && realpath(file.c_str(), resolved) != nullptr)
-      path = resolved;
-  }
-  bool is(unsigned major, unsigned minor, uint64_t inode, const char* name) const {
-    if (inode != numbers.st_ino) return false;
-    return makedev(major, minor) == numbers.st_dev || path == name;
-  }
-};
-
-void count_parts(pid_t pid, const Watched& watched, ProcessOutcome& outcome) {
-  char path[64], line[4608];
-  snprintf(path, sizeof path, "/proc/%d/maps", pid);
-  FILE* file = fopen(path, "re");
-  if (file == nullptr) return;
-  while (fgets(line, sizeof line, file) != nullptr) {
-    unsigned long begin, end, offset, inode;
-    unsigned major, minor;
-    char protection[8], name[4097] = {};
-    if (sscanf(line, "%lx-%lx %7s %lx %x:%x %lu %4096[^\n]", &begin, &end, protection, &offset, &major,
-               &minor, &inode, name) < 7 ||
-        !watched.is(major, minor, inode, name))
-      continue;
-    outcome.parts.push_back(
-        MappedPart{begin, end - begin, offset, protection, take_census(pid, begin, end - begin)});
-  }
-  fclose(file);
+void look_at(pid_t pid, const WatchedProgram& watched, ProcessOutcome& outcome) {
+  outcome.images = images_of(pid, watched);
   outcome.private_bytes = private_bytes_of(pid);
   outcome.traced = true;
 }
@@ -221,7 +187,7 @@ void stop_alike(int signal) {
 }
 
 /// Waits for the end, stopping the program just before it (PTRACE_EVENT_EXIT), while its memory still stands.
-void wait_traced(pid_t pid, const Watched& watched, ProcessOutcome& outcome, rusage& usage) {
+void wait_traced(pid_t pid, const WatchedProgram& watched, ProcessOutcome& outcome, rusage& usage) {
   for (;;) {
     if (wait4(pid, &outcome.wait_status, __WALL, &usage) < 0) {
       if (errno == EINTR) continue;
@@ -230,7 +196,7 @@ void wait_traced(pid_t pid, const Watched& watched, ProcessOutcome& outcome, rus
     if (!WIFSTOPPED(outcome.wait_status)) return;
     const int event = outcome.wait_status >> 16, signal = WSTOPSIG(outcome.wait_status);
     if (event == PTRACE_EVENT_EXIT) {
-      count_parts(pid, watched, outcome);
+      look_at(pid, watched, outcome);
       ptrace(PTRACE_CONT, pid, nullptr, nullptr);
     } else if (event == PTRACE_EVENT_STOP &&
                (signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU)) {
@@ -262,11 +228,11 @@ int replace_process(const Command& command) {
   return exec(command, arguments, environment);
 }
 
-ProcessOutcome supervise(const Command& command, const std::string& file, bool quiet) {
-  const Watched watched(file);
+ProcessOutcome supervise(const Command& command, const std::string& file, uint64_t start, bool quiet) {
   const std::vector<std::string> bytes = with_original_bytes(command.arguments);
   const std::vector<char*> arguments = pointers_to(bytes), environment = pointers_to(command.environment);
   const std::vector<int> descriptors = inherited_descriptors();
+  const WatchedProgram watched(file, start);  // after that: the program inherits nothing of it
   int gate[2], answer[2];
   if (pipe2(gate, O_CLOEXEC) != 0 || pipe2(answer, O_CLOEXEC) != 0) refuse(errno, "pipe2", command.path);
   const SignalsPassedOn signals;
@@ -289,7 +255,7 @@ ProcessOutcome supervise(const Command& command, const std::string& file, bool q
   ProcessOutcome outcome;
   // SIGKILL can't be passed on: what is traced ends with its tracer.
   constexpr long kOptions = PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL;
-  const bool traced = !watched.path.empty() && ptrace(PTRACE_SEIZE, pid, nullptr, kOptions) == 0;
+  const bool traced = watched.is_watched() && ptrace(PTRACE_SEIZE, pid, nullptr, kOptions) == 0;
   const uint64_t begin = now_ns();
   close(gate[0]);
   close(gate[1]);  // the child goes on

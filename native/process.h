@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "census.h"
+#include "mapped.h"
 
 namespace insitu {
 
@@ -18,25 +18,20 @@ struct Command {
 /// non-blocking or close-on-exec, arguments that are no UTF-8. Returns -errno when it fails.
 int replace_process(const Command& command);
 
-struct MappedPart {
-  uint64_t address = 0, length = 0, file_offset = 0;
-  std::string protection;  // as in /proc/pid/maps: "r-xs"
-  Census census;
-};
-
 struct ProcessOutcome {
   int wait_status = 0;  // wait(2)
   uint64_t elapsed_ns = 0;
   uint64_t minor_faults = 0, major_faults = 0;
-  std::vector<MappedPart> parts;  // of the file, at the program's end
-  uint64_t private_bytes = 0;     // anonymous memory at the end (smaps_rollup)
-  bool traced = false;            // parts and private_bytes could be looked up
+  ProcessImages images;        // at the program's end
+  uint64_t private_bytes = 0;  // anonymous memory at the end (smaps_rollup)
+  bool traced = false;         // images and private_bytes could be looked up
 };
 
 /// Starts the program and waits for it; terminal signals reach it through its process group, others sent to
-/// this process are passed on. Its pages of `file` are counted when it ends, unless that is empty. `quiet`
-/// gives it /dev/null for the three standard descriptors. Throws LoadFailure.
-ProcessOutcome supervise(const Command& command, const std::string& file, bool quiet);
+/// this process are passed on. What it has mapped is counted when it ends, the image at byte `start` of
+/// `file` first, unless that is empty. `quiet` gives it /dev/null for the three standard descriptors. Throws
+/// LoadFailure.
+ProcessOutcome supervise(const Command& command, const std::string& file, uint64_t start, bool quiet);
 
 /// The same with nothing but a clock around it (vfork, execve, wait4).
 ProcessOutcome time_process(const Command& command);

@@ -1,4 +1,5 @@
 import { type Listing, list } from '../../loader/listing.ts';
+import { evidenceTables } from './evidence-table.ts';
 import { parse, printJson } from './options.ts';
 import { UsageError } from './outcome.ts';
 import { bytes, facts, hex, printable, table } from './text.ts';
@@ -36,7 +37,7 @@ export async function main(args: readonly string[]): Promise<number> {
   if (values.json) printJson({ ...listing, ...(evidence && { evidence }) });
   else
     process.stdout.write(
-      `${describe(listing, Boolean(values.headers))}${evidence ? `\n${evidence.summary}\n` : ''}`,
+      `${describe(listing, Boolean(values.headers))}${evidence ? `\n${evidenceTables(evidence)}\n\n${evidence.summary}\n` : ''}`,
     );
   return 0;
 }

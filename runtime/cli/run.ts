@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { prepare, type RunReport, replaceProcess, supervise } from '../program/index.ts';
+import { evidenceTables } from './evidence-table.ts';
 import { parse, toJson, untilFile } from './options.ts';
 import { UsageError } from './outcome.ts';
 import { bytes, facts, time } from './text.ts';
@@ -75,5 +76,6 @@ function describe(report: RunReport): string {
     ['private', report.privateBytes === null ? 'not measured' : `${bytes(report.privateBytes)} at the end`],
     ['measured', report.evidence.summary],
   ];
-  return facts(rows, process.stderr);
+  const tables = evidenceTables(report.evidence);
+  return `${facts(rows, process.stderr)}${tables && `\n\n${tables}`}`;
 }

@@ -3,12 +3,13 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { type Backing, OpenFile } from '../../loader/backing.ts';
 import { inFile, LoadError } from '../../loader/error.ts';
-import { type Evidence, type RangeEvidence, sourceOf, summarise } from '../../loader/evidence.ts';
+import type { Evidence } from '../../loader/evidence.ts';
 import { detect, type Format, type ProgramKind } from '../../loader/format.ts';
 import { read } from '../../loader/image.ts';
 import { native, type ProcessOutcome, prebuilt } from '../../loader/native.ts';
 import { type PlanSegment, plan } from '../../loader/plan.ts';
 import type { Faults, Phase } from '../../loader/report.ts';
+import { evidenceOf } from './evidence.ts';
 
 export interface RunOptions {
   place?: 'in-place' | 'copy';
@@ -21,6 +22,8 @@ export interface RunOptions {
 /** How a program is going to be started. */
 export interface Start {
   readonly file: string;
+  /** Where its image starts in the file, in bytes. */
+  readonly start: number;
   /** execve: by the kernel; runner: mapped or copied by insitu-exec. */
   readonly way: 'execve' | 'runner';
   readonly why: string;
@@ -95,7 +98,7 @@ export function prepare(name: string, args: readonly string[], options: RunOptio
   const argv0 = options.argv0 ?? name;
   const byKernel = { command: path, argv: [argv0, ...args] };
   const privileges = privilegesOf(backing, native.fileCapabilities(file.fd));
-  const common = { file: path, place, backing, privileges };
+  const common = { file: path, start, place, backing, privileges };
   if (family === 'script') {
     if (place === 'copy' || options.requireInPlace)
       throw new LoadError('ERR_FORMAT', path, 'is a script; want an ELF program (its interpreter, for one)');
@@ -204,6 +207,7 @@ export function supervise(start: Start, quiet = false): RunReport {
       [...start.argv],
       OWN_ENVIRONMENT,
       traced ? start.file : '',
+      start.start,
       quiet,
     );
   } catch (error) {
@@ -221,26 +225,8 @@ export function supervise(start: Start, quiet = false): RunReport {
     bytesCopied: bytes('copied'),
     faults: { minor: outcome.minorFaults, major: outcome.majorFaults },
     privateBytes: outcome.privateBytes,
-    evidence: evidenceOf(outcome, backing),
+    evidence: evidenceOf(outcome, start),
   };
-}
-
-function evidenceOf(outcome: ProcessOutcome, backing: Backing): Evidence {
-  if (!outcome.traced)
-    return {
-      source: 'none',
-      ranges: [],
-      summary: 'the program could not be looked at when it ended (ptrace)',
-    };
-  const ranges = outcome.parts.map(({ address, length, protection, census }): RangeEvidence => {
-    const name = protection.includes('x') ? 'text' : protection.includes('w') ? 'data' : 'rodata';
-    return { name, address, bytes: length, ...census };
-  });
-  const text = ranges.some((range) => range.name === 'text');
-  const summary = text
-    ? summarise(ranges, backing.medium)
-    : 'no text of the file was mapped when the program ended: it ran from copies, or had become another program';
-  return { source: sourceOf(ranges), ranges, summary };
 }
 
 export function environment(): string[] {
