@@ -1,0 +1,230 @@
+// Medium by medium: what it is sensed as, and where the pages of what runs from it are, as insitu says and as the suite's
+// own C program finds out. Leaves a row for each in the file that its argument names.
+
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import process from 'node:process';
+import { suite } from 'uvu';
+import { type Backing, sense } from '../../../loader/backing.ts';
+import type { Evidence } from '../../../loader/evidence.ts';
+import {
+  add,
+  type Count,
+  countOf,
+  grantsMapSync,
+  insitu,
+  insituToEnd,
+  partsOf,
+  payload,
+  Resident,
+  root,
+} from './children.ts';
+import { type Medium, media } from './media.ts';
+
+export interface Row {
+  medium: string;
+  sensed: string;
+  mapSync: boolean;
+  inNvm: boolean;
+  /** Of 64 MiB of text after each page was run. */
+  library: Count;
+  faults: number;
+  cacheGrowth: number;
+  staticProgram: Count;
+  dynamicProgram: Count;
+  libraries: Count;
+  node: Count;
+  copies: { library: Count; program: Count };
+}
+
+const [resultFile = '/dev/null', only = ''] = process.argv.slice(2);
+const rows: Row[] = [];
+const loadChild = join(root, 'build/test/machine/guest/load-child.js');
+const files = ['text64.so', 'static', 'dynamic', 'libside.so', 'ld-linux-x86-64.so.2', 'libc.so.6'];
+
+interface Loaded {
+  pagesRun: number;
+  faults: number;
+  cacheGrowth: number;
+  backing: Backing;
+  evidence: Evidence;
+  bytesCopied: number;
+}
+
+/** What a medium's file is called on insitu's command line. */
+const nameOf = (medium: Medium, file: string) =>
+  medium.kind === 'devdax' ? `devdax:${basename(medium.at)}/${file}` : join(medium.at, file);
+
+const text = (
+  counts: readonly { name: string; present: number; nvm: number; ram: number; pages: number }[],
+) => add(counts.filter(({ name }) => name === 'text'));
+
+async function load(medium: Medium, place: 'in-place' | 'copy'): Promise<{ loaded: Loaded; found: Count }> {
+  writeFileSync('/proc/sys/vm/drop_caches', '3');
+  const child = await Resident.start(process.execPath, [loadChild, nameOf(medium, 'text64.so'), place]);
+  const loaded: Loaded = JSON.parse(child.line.split(' ').slice(2).join(' '));
+  const found = add(
+    loaded.evidence.ranges
+      .filter(({ name }) => name === 'text')
+      .map(({ address, bytes }) => countOf(child.pid, BigInt(address), bytes)),
+  );
+  const { code, stderr } = await child.end();
+  assert.equal(code, 0, stderr);
+  return { loaded, found };
+}
+
+/** Runs a program through insitu with a report; what the C program finds while it waits, and the report of its end. */
+async function run(medium: Medium, program: string, options: string[] = [], args: string[] = []) {
+  const report = '/run/report.json';
+  rmSync(report, { force: true });
+  const child = await insitu('run', ...options, `--report-file=${report}`, nameOf(medium, program), ...args);
+  const own = medium.kind === 'devdax' ? medium.at : join(medium.at, program);
+  const parts = partsOf(child.pid, medium.kind === 'devdax' ? medium.at : `${medium.at}/`, 'anonymous');
+  const { code, stderr } = await child.end();
+  assert.equal(code, 0, stderr);
+  const executable = parts.filter(({ protection }) => protection.includes('x'));
+  return {
+    own: add(executable.filter(({ path }) => path === own)),
+    beside: add(executable.filter(({ path }) => path !== own && path !== 'anonymous')),
+    anonymous: add(executable.filter(({ path }) => path === 'anonymous')),
+    report: JSON.parse(readFileSync(report, 'utf8')) as { evidence: Evidence },
+  };
+}
+
+async function place(medium: Medium): Promise<void> {
+  const node = join(medium.at, 'node');
+  if (medium.readOnly) return;
+  const sources = [...files.map((file) => join(payload, file)), process.execPath];
+  const { code, stdout, stderr } = await insituToEnd('place', ...sources, medium.at);
+  assert.equal(code, 0, `${stdout}${stderr}`);
+  if (medium.kind !== 'devdax') assert.ok(existsSync(node));
+}
+
+/** Where the dynamic program finds its libraries: on the medium, or on the host where that has no file system. */
+function lead(medium: Medium): void {
+  rmSync('/mnt/here', { force: true });
+  symlinkSync(medium.kind === 'devdax' ? payload : medium.at, '/mnt/here');
+}
+
+function allIn(where: 'nvm' | 'ram', count: Count, what: string): void {
+  assert.ok(count.present > 0, `${what}: no page is resident`);
+  assert.deepEqual([count[where], count.nvm + count.ram], [count.present, count.present], what);
+}
+
+for (const medium of media.filter(({ name }) => name.includes(only))) {
+  const test = suite(medium.name);
+  const inNvm = medium.kind === 'dax' || medium.kind === 'devdax';
+  const where = inNvm ? 'nvm' : 'ram';
+  const row = { medium: medium.name, inNvm } as Row;
+
+  test('files are placed on it', async () => {
+    medium.prepare?.();
+    await place(medium);
+    lead(medium);
+  });
+
+  test('is sensed as what it is', () => {
+    const path = medium.kind === 'devdax' ? medium.at : join(medium.at, 'static');
+    const backing = sense(path);
+    const { fileSystem, mapSync, dax } = backing;
+    const expected = { fileSystem: medium.fileSystem, mapSync: medium.mapSync, dax: inNvm };
+    assert.deepEqual({ fileSystem, mapSync, dax }, expected);
+    assert.equal(backing.medium, medium.kind);
+    assert.equal(backing.volatile, medium.kind === 'ram');
+    assert.equal(grantsMapSync(path), mapSync);
+    Object.assign(row, { sensed: backing.medium, mapSync });
+  });
+
+  test('64 MiB of library text in place', async () => {
+    const { loaded, found } = await load(medium, 'in-place');
+    assert.equal(loaded.pagesRun, 16384);
+    assert.equal(loaded.bytesCopied === 0 || medium.kind === 'devdax', true, `${loaded.bytesCopied} copied`);
+    assert.equal(found.present, 16384);
+    allIn(where, found, 'truth');
+    const said = text(loaded.evidence.ranges);
+    assert.deepEqual(said, found);
+    const { faults, cacheGrowth } = loaded;
+    if (medium.faults === 32) assert.ok(faults >= 32 && faults < 48, `${faults} faults`);
+    else assert.ok(faults >= 32, `${faults} faults`);
+    if (medium.kind === 'page-cache') assert.ok(cacheGrowth > 32 << 20, `page cache grew by ${cacheGrowth}`);
+    else assert.ok(cacheGrowth < 4 << 20, `page cache grew by ${cacheGrowth}`);
+    Object.assign(row, { library: found, faults, cacheGrowth });
+  });
+
+  test('the same as a copy-load', async () => {
+    const { loaded, found } = await load(medium, 'copy');
+    assert.equal(loaded.pagesRun, 16384);
+    assert.equal(found.present, 16384);
+    allIn('ram', found, 'truth');
+    assert.deepEqual(text(loaded.evidence.ranges), found);
+    assert.ok(loaded.bytesCopied >= 64 << 20);
+    row.copies = { ...row.copies, library: found };
+  });
+
+  test('a static program', async () => {
+    const { own, report } = await run(medium, 'static');
+    allIn(where, own, 'truth');
+    assert.deepEqual(text(report.evidence.ranges), own);
+    row.staticProgram = own;
+  });
+
+  test('a static program as a copy-load', async () => {
+    const { own, anonymous, report } = await run(medium, 'static', ['--copy']);
+    assert.equal(own.present, 0);
+    allIn('ram', anonymous, 'truth');
+    const said = text(report.evidence.ranges);
+    assert.equal(said.nvm, 0);
+    allIn('ram', said, 'report');
+    row.copies = { ...row.copies, program: said };
+  });
+
+  test('a dynamic program with its libraries beside it', async () => {
+    const { own, beside, report } = await run(medium, 'dynamic');
+    allIn(where, own, 'truth');
+    assert.deepEqual(text(report.evidence.ranges), own);
+    if (medium.kind !== 'devdax') allIn(where, beside, 'libraries'); // ld.so can't map from a device
+    Object.assign(row, { dynamicProgram: own, libraries: beside });
+  });
+
+  test('Node itself, running a script', async () => {
+    const { own, report } = await run(medium, 'node', [], [join(payload, 'script.js')]);
+    allIn(where, own, 'truth');
+    const said = text(report.evidence.ranges);
+    assert.equal(inNvm ? said.ram : said.nvm, 0);
+    assert.ok(said.present >= own.present);
+    row.node = own;
+  });
+
+  test(
+    inNvm ? '--require-in-place is granted' : '--require-in-place is refused with the reason',
+    async () => {
+      const started = insitu('run', '--require-in-place', nameOf(medium, 'static'));
+      if (inNvm) return assert.equal((await (await started).end()).code, 0);
+      const reason = medium.kind === 'ram' ? 'RAM file system' : 'page cache';
+      await assert.rejects(started, new RegExp(`ended with 126: .*${reason}.*want`, 's'));
+    },
+  );
+
+  test('what inspect says of it', async () => {
+    const { code, stdout, stderr } = await insituToEnd(
+      'inspect',
+      '--evidence',
+      '--json',
+      nameOf(medium, 'text64.so'),
+    );
+    assert.equal(code, 0, stderr);
+    const said = JSON.parse(stdout) as { backing: Backing; evidence: Evidence };
+    assert.equal(said.backing.medium, medium.kind);
+    const { present, nvm } = text(said.evidence.ranges);
+    assert.equal(nvm, inNvm ? present : 0);
+  });
+
+  test.after(() => {
+    rows.push(row);
+    writeFileSync(resultFile, JSON.stringify(rows));
+    if (medium.readOnly || medium.kind === 'devdax') return;
+    for (const file of [...files, 'node']) rmSync(join(medium.at, file), { force: true });
+  });
+  test.run();
+}

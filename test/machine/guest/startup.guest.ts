@@ -1,0 +1,20 @@
+// What a start costs in the guest, as ratios only: the processor is emulated, and its times mean nothing by themselves.
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import { insituToEnd, payload } from './children.ts';
+
+test('in place against a copy-load and dlopen, emulated', async () => {
+  const placed = await insituToEnd('place', join(payload, 'text64.so'), '/mnt/xfs');
+  assert.equal(placed.code, 0, placed.stderr);
+  const { code, stdout, stderr } = await insituToEnd(
+    ...['compare', '--json', '--runs', '2', '--call', 'int answer(void)', '/mnt/xfs/text64.so'],
+  );
+  assert.equal(code, 0, stderr);
+  const { ratios } = JSON.parse(stdout) as { ratios: { name: string; value: number }[] };
+  assert.ok(ratios.length > 0);
+  console.log('EMULATED processor, 64 MiB of text on xfs with DAX, 2 samples a way; ratios of medians:');
+  for (const { name, value } of ratios) console.log(`  ${name}: ${value.toPrecision(2)}`);
+});
+
+test.run();

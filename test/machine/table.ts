@@ -1,0 +1,73 @@
+// The README's table of media, made of what the suite found.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Check } from './checks.ts';
+import type { Count } from './guest/children.ts';
+import type { Row } from './guest/media.guest.ts';
+
+const readme = fileURLToPath(new URL('../../README.md', import.meta.url));
+const begin = '<!-- made by npm run test:dax -- --update -->';
+const end = '<!-- end of what was made -->';
+
+const heads = [
+  'medium',
+  'sensed as',
+  '`MAP_SYNC`',
+  'library',
+  'static program',
+  'dynamic program',
+  'its libraries',
+  'Node itself',
+  'page cache grows by',
+  'faults for 64 MiB',
+];
+
+/** Where the text pages were: the numbers themselves depend on compiler and Node, and are in the suite's output. */
+function where({ present, nvm, ram }: Count): string {
+  if (present === 0) return 'not resident';
+  if (nvm === present) return 'NVM';
+  return ram === present ? 'RAM' : `${nvm} of ${present} pages in NVM`;
+}
+
+/** Counts of thousands vary by a few, of whatever else the process touches meanwhile. */
+function faults(count: number): string {
+  if (count < 48) return '32';
+  const rounded = Number(count.toPrecision(2));
+  return count >= 16384 && count < 16500 ? '16384' : `about ${rounded}`;
+}
+
+const bytes = (count: number) => (count < 4 << 20 ? '0' : `${Math.round(count / 2 ** 26) * 64} MiB`);
+
+function cells(row: Row): string[] {
+  return [
+    row.medium,
+    row.sensed,
+    row.mapSync ? 'yes' : 'no',
+    where(row.library),
+    where(row.staticProgram),
+    where(row.dynamicProgram),
+    row.libraries.present === 0 ? 'on the host' : where(row.libraries),
+    where(row.node),
+    bytes(row.cacheGrowth),
+    faults(row.faults),
+  ];
+}
+
+export function render(rows: readonly Row[]): string {
+  const line = (columns: readonly string[]) => `| ${columns.join(' | ')} |`;
+  return [line(heads), line(heads.map(() => '---')), ...rows.map((row) => line(cells(row)))].join('\n');
+}
+
+/** Compares README's table with what was found, or with `update` writes it there. */
+export function checkReadme(rows: readonly Row[], update: boolean): Check[] {
+  const text = readFileSync(readme, 'utf8');
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+  const name = "README's table of media is what was found";
+  if (from < 0 || to < from) return [{ name, ok: false, detail: `README.md has no ${begin} … ${end}` }];
+  const found = render(rows);
+  const written = text.slice(from + begin.length, to).trim();
+  if (update && written !== found)
+    writeFileSync(readme, `${text.slice(0, from + begin.length)}\n${found}\n${text.slice(to)}`);
+  const ok = update || written === found;
+  return [{ name, ok, detail: ok ? '' : `found:\n${found}\nREADME.md says:\n${written}` }];
+}
