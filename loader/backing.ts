@@ -105,24 +105,33 @@ export class Backing {
   }
 }
 
-/** An open file with its backing and its first bytes. */
+/** An open file with its backing, and an image in it: all of the file, or `size` bytes from `start` on. */
 export class OpenFile implements Disposable {
   readonly path: string;
   readonly backing: Backing;
-  /** First eight bytes as two little-endian words; zeros where there are none. */
+  /** Of the image in the file, in bytes. */
+  readonly start: number;
+  /** Of the image, in bytes. */
+  readonly size: number;
+  /** First eight bytes of the image as two little-endian words; zeros where there are none. */
   readonly head: readonly [number, number];
   #fd: number;
 
-  /** @throws LoadError ENOENT, EACCES … as open(2); ERR_NOT_MAPPABLE for a directory, FIFO, socket, other device. */
-  constructor(path: string) {
+  /**
+   * @throws LoadError ENOENT, EACCES … as open(2); ERR_NOT_MAPPABLE for a directory, FIFO, socket, other device;
+   *   ERR_REFERENCE for a start that is not page aligned; ERR_TRUNCATED for an image beyond the end
+   */
+  constructor(path: string, start = 0, size?: number) {
     this.path = path;
+    this.start = start;
     try {
-      this.#fd = native.open(checkName(path), slots);
+      this.#fd = native.open(checkName(path), slots, start, size);
     } catch (error) {
       throw inFile(path, error);
     }
     this.backing = new Backing(path);
     this.head = [slot(16), slot(17)];
+    this.size = slot(18);
   }
 
   /** @throws LoadError ERR_CLOSED */

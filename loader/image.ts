@@ -47,15 +47,15 @@ const kinds: readonly [Format, ProgramKind | null][] = [
 const EM_X86_64 = 62;
 
 /**
- * Reads and checks the headers of an ELF image that starts at byte `start` of its file, which must stay open until
- * the image is mapped.
+ * Reads and checks the headers of an open file's ELF image. The file must stay open until the image is mapped.
  * @throws LoadError naming the first thing that is wrong
  */
-export function read(file: OpenFile, start = 0): Image {
-  const { path } = file;
+export function read(file: OpenFile): Image {
+  const { path, start, size, backing } = file;
+  const unit = backing.medium === 'devdax' ? backing.granule : 0;
   let handle: ImageHandle;
   try {
-    handle = native.readImage(path, file.fd, start, Math.max(0, file.backing.size - start), slots);
+    handle = native.readImage(path, file.fd, start, size, slots, unit);
   } catch (error) {
     throw inFile(path, error);
   }

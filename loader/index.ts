@@ -5,9 +5,11 @@
 // The chain itself is native/load.cc, one call: crossing into JavaScript between its steps cost more than the steps
 // (RATIONALE.md). The steps that are of use by themselves have a file each here: backing (open), format and image
 // (detect, read), plan, report.
-import { checkName, inFile } from './error.ts';
+import { checkName, inFile, LoadError } from './error.ts';
 import { type ImageHandle, native } from './native.ts';
 import { appendPerfMap, perfMapWanted } from './perf-map.ts';
+import { locate } from './store/locate.ts';
+import { isReference } from './store/reference.ts';
 
 export interface LoadOptions {
   /** in-place (default): mapped where it is stored; copy: its twin, read into anonymous memory. */
@@ -26,6 +28,8 @@ const PREFAULT = 4;
  * Loads a shared object. Constructors have run when it returns; it stays mapped until `close`.
  * If the file is truncated while it is mapped, code that touches a lost page ends the process with a message that
  * names file and offset; if it is overwritten, the running code changes with it. Replace files by rename.
+ * @param path a file; or FILE@OFFSET, devdax:NAME, devdax:dax0.0/NAME, region:PATH/NAME (store/reference.ts). An
+ *   entry's space in its region is not used for anything else until the library is closed.
  * @returns the handle of a library whose code can run
  * @throws LoadError, with nothing left mapped
  */
@@ -37,12 +41,21 @@ export function load(path: string, options?: LoadOptions): ImageHandle {
     if (options.prefault) flags |= PREFAULT;
   }
   try {
-    const image = native.load(checkName(path), flags);
+    const image = isReference(checkName(path)) ? loadPart(path, flags) : native.load(path, flags);
     if (perfMapWanted && flags & COPY) appendPerfMap(image);
     return image;
   } catch (error) {
     throw inFile(path, error);
   }
+}
+
+/** What lies within a file. */
+function loadPart(name: string, flags: number): ImageHandle {
+  using located = locate(name);
+  const { path, start, size, entry } = located;
+  if (entry !== null && !entry.kind.startsWith('elf-') && entry.kind !== 'node-addon')
+    throw new LoadError('ERR_FORMAT', name, `is ${entry.kind}; want a shared object`);
+  return native.load(path, flags, start, size);
 }
 
 /** Runs destructors and unmaps. Idempotent. Functions of the library must not be called any more. */

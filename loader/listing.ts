@@ -6,6 +6,7 @@ import { detect, type Format, type ProgramKind } from './format.ts';
 import { read } from './image.ts';
 import { type ImageDetails, native } from './native.ts';
 import { type PlanSegment, plan } from './plan.ts';
+import { locate } from './store/locate.ts';
 
 export interface Listing {
   file: string;
@@ -37,14 +38,19 @@ export interface ProgramHeader {
 
 const nothing = { relative: 0, symbol: 0, irelative: 0, tls: 0, text: 0 };
 
-/** @throws LoadError for what is no regular file, and for a malformed ELF image. */
-export function list(path: string, withSymbols = false): Listing {
-  using file = new OpenFile(path);
+/**
+ * @param name a file, or a reference to a part of one (store/reference.ts)
+ * @throws LoadError for what is no regular file, and for a malformed ELF image.
+ */
+export function list(name: string, withSymbols = false): Listing {
+  using located = locate(name);
+  const { path } = located;
+  using file = new OpenFile(path, located.start, located.size);
   const family = detect(file.head);
-  const { backing } = file;
-  const common = { file: path, size: backing.size, backing, hugePages: backing.hugePages };
+  const { backing, size } = file;
+  const common = { file: name, size, backing, hugePages: backing.hugePages };
   if (family === 'elf') return { ...common, ...listElf(file, withSymbols) };
-  if (backing.size === 0)
+  if (size === 0)
     throw new LoadError('ERR_TRUNCATED', path, 'file is empty; want a program, library or module');
   return {
     ...common,
@@ -66,7 +72,7 @@ function listElf(
   withSymbols: boolean,
 ): Omit<Listing, 'file' | 'size' | 'backing' | 'hugePages'> {
   const image = read(file);
-  const { segments } = plan(image, file.backing);
+  const { segments } = plan(image, file.backing, 'in-place', file.start);
   const programHeaders = headersByElfy(file);
   try {
     native.mapForInspection(image.handle);
@@ -108,7 +114,7 @@ function headersByElfy(file: OpenFile): ProgramHeader[] | null {
     parse(bytes: Buffer): { body: { programs: ElfyProgram[] } };
   };
   try {
-    const view = native.view(file.fd, 0, file.backing.size, file.path);
+    const view = native.view(file.fd, file.start, file.size, file.path);
     return elfy.parse(view).body.programs.map(({ type, offset, vaddr, filesz, memsz, flags }) => ({
       type: type === 'sunw_eh_frame' ? 'gnu_eh_frame' : type, // one number with two owners: GNU's here
       offset: Number(offset),
@@ -124,7 +130,7 @@ function headersByElfy(file: OpenFile): ProgramHeader[] | null {
 
 /** The path behind '#!' (execve(2)). */
 function scriptInterpreter(file: OpenFile): string | null {
-  const view = native.view(file.fd, 0, Math.min(file.backing.size, 256), file.path);
+  const view = native.view(file.fd, file.start, Math.min(file.size, 256), file.path);
   const line = view.toString('latin1').split('\n', 1)[0] ?? '';
   return line.slice(2).trim().split(/\s+/)[0] || null;
 }

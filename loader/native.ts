@@ -57,12 +57,19 @@ export interface ProcessOutcome {
 
 interface Addon {
   readonly pageSize: number;
-  load(path: string, flags: number): ImageHandle;
+  load(path: string, flags: number, start?: number, size?: number): ImageHandle;
   loadRecord(image: ImageHandle, slots: Float64Array): void;
-  open(path: string, slots: Float64Array): number;
+  open(path: string, slots: Float64Array, start?: number, size?: number): number;
   close(fd: number): void;
   sense(fd: number, slots: Float64Array): void;
-  readImage(path: string, fd: number, start: number, size: number, slots: Float64Array): ImageHandle;
+  readImage(
+    path: string,
+    fd: number,
+    start: number,
+    size: number,
+    slots: Float64Array,
+    unit: number,
+  ): ImageHandle;
   planOf(
     image: ImageHandle,
     start: number,
@@ -105,7 +112,8 @@ interface Addon {
   allocateRange(fd: number, start: number, length: number): void;
   crc32c(bytes: Uint8Array): number;
   writeBackInstruction(): string;
-  replaceProcess(path: string, argv: string[], environment: string[]): never;
+  /** held: a descriptor that is the runner's to close, or -1. */
+  replaceProcess(path: string, argv: string[], environment: string[], held: number): never;
   supervise(
     path: string,
     argv: string[],
@@ -132,6 +140,7 @@ export function prebuilt(name: string): string {
   const directory = `${sourceTree ? '../' : '../../'}prebuilds/linux-${process.arch}/`;
   return fileURLToPath(new URL(directory + name, import.meta.url));
 }
+    held: number,
 
 function loadAddon(): Addon {
   if (process.platform !== 'linux' || (process.arch !== 'x64' && process.arch !== 'arm64')) {

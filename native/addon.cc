@@ -129,6 +129,7 @@ Napi::Array strings(Napi::Env env, const std::vector<std::string>& list) {
 /// tenth of what napi_type_tag_object costs on the load path.
 struct Held {
   std::unique_ptr<Library> library;
+  std::unique_ptr<SourceView> view;  // of an image that is not mapped yet
   LoadRecord record;
 };
 
@@ -201,12 +202,21 @@ void put_usage(double* out) {
   out[1] = static_cast<double>(usage.ru_majflt);
 }
 
-/// (path, flags) -> handle. flags: 1 copy, 2 require in place, 4 prefault.
+/// Bytes of an image at `index`; without that argument all to the end of the file.
+uint64_t size_at(const Info& info, size_t index) {
+  return info[index].IsUndefined() ? kToTheEnd : unsigned_at(info, index);
+}
+
+/// (path, flags, start?, size?) -> handle. flags: 1 copy, 2 require in place, 4 prefault.
 Napi::Value load_library(const Info& info) {
   const int flags = int_at(info, 1);
   auto held = std::make_unique<Held>();
-  held->library = load(string_at(info, 0).c_str(),
-                       LoadOptions{(flags & 1) != 0, (flags & 2) != 0, (flags & 4) != 0}, held->record);
+  LoadOptions options{(flags & 1) != 0, (flags & 2) != 0, (flags & 4) != 0};
+  if (info.Length() > 2) {
+    options.start = unsigned_at(info, 2);
+    options.size = size_at(info, 3);
+  }
+  held->library = load(string_at(info, 0).c_str(), options, held->record);
   return hold(info.Env(), std::move(held));
 }
 
@@ -227,16 +237,24 @@ Napi::Value load_record(const Info& info) {
   return info.Env().Undefined();
 }
 
-/// (path, slots) -> fd; slots 0… = facts, 16 and 17 = the first two words (0 where nothing can be read).
+/// (path, slots, start?, size?) -> fd; slots 0… = facts, 16 and 17 = the first two words of the image (0
+/// where nothing can be read), 18 = its size.
 Napi::Value open_file(const Info& info) {
   double* out = slots_at(info, 1, kSlots);
   StoredFile file(string_at(info, 0).c_str());
   put_facts(file.facts(), out);
   uint32_t words[2] = {};
-  sys::pread(file.fd(), words, sizeof words, 0);
+  const uint64_t start = info[2].IsUndefined() ? 0 : unsigned_at(info, 2);
+  const uint64_t size = image_size(file.facts().size, start, size_at(info, 3));
+  const uint64_t wanted = size < sizeof words ? size : sizeof words;
+  if (file.facts().medium == Medium::devdax)
+    memcpy(words, SourceView(file.fd(), start, wanted, file.facts().granule).bytes(), wanted);
+  else
+    sys::pread(file.fd(), words, wanted, start);
   out[16] = words[0];
   out[17] = words[1];
   return Napi::Number::New(info.Env(), file.release());
+  out[18] = static_cast<double>(size);
 }
 
 Napi::Value close_file(const Info& info) {
@@ -244,13 +262,18 @@ Napi::Value close_file(const Info& info) {
   return info.Env().Undefined();
 }
 
-/// (path, fd, start, size, slots) -> handle; slots as in loader/image.ts: header from 0, segments from 32, 8
-/// each.
+/// (path, fd, start, size, slots, unit) -> handle; slots as in loader/image.ts: header from 0, segments from
+/// 32, 8 each. `unit` is that of a device-dax node's mappings, 0 for a file.
 Napi::Value read_image_file(const Info& info) {
   double* out = slots_at(info, 4, kSlots);
-  const Source source{int_at(info, 1), unsigned_at(info, 2), unsigned_at(info, 3), nullptr};
+  Source source{int_at(info, 1), unsigned_at(info, 2), unsigned_at(info, 3), nullptr};
+  const uint64_t unit = unsigned_at(info, 5);
   auto held = std::make_unique<Held>();
   held->library = std::make_unique<Library>(string_at(info, 0), source);
+  if (unit != 0 && source.size != 0) {
+    held->view = std::make_unique<SourceView>(source.fd, source.start, source.size, unit);
+    source.view = held->view->bytes();
+  }
   const Library* library = held->library.get();
   const Image& image = library->image();
   const uint64_t head[] = {static_cast<uint64_t>(library->kind()),
@@ -525,13 +548,16 @@ Napi::Value write_back_instruction(const Info& info) {
 
 // ---- programs
 
-Command command_at(const Info& info) {
-  return Command{string_at(info, 0), strings_at(info, 1), strings_at(info, 2)};
+/// (path, argv, environment), and where `held` is not 0 a descriptor there: see Command.
+Command command_at(const Info& info, size_t held = 0) {
+  Command command{string_at(info, 0), strings_at(info, 1), strings_at(info, 2)};
+  if (held != 0) command.held = int_at(info, held);
+  return command;
 }
 
 Napi::Value replace(const Info& info) {
   LoadFailure failure;
-  fail_system(failure, "execve", replace_process(command_at(info)));
+  fail_system(failure, "execve", replace_process(command_at(info, 3)));
   throw failure;
 }
 
@@ -564,7 +590,7 @@ Napi::Object outcome_object(Napi::Env env, const ProcessOutcome& outcome) {
 
 Napi::Value supervise_program(const Info& info) {
   const ProcessOutcome outcome =
-      supervise(command_at(info), string_at(info, 3), unsigned_at(info, 4), info[5].ToBoolean());
+      supervise(command_at(info, 6), string_at(info, 3), unsigned_at(info, 4), info[5].ToBoolean());
   return outcome_object(info.Env(), outcome);
 }
 

@@ -178,12 +178,15 @@ void Library::map_for_inspection() {
   Plan plan;
   plan.lo = image_.lo;
   plan.hi = image_.hi;
+  plan.start = source_.start;
   plan.page = plan.granule = plan.alignment = page_size();
+  // Device-dax maps larger units: its segments are read, out of the view of it.
+  const Placement placement = source_.view == nullptr ? Placement::in_place : Placement::copied;
   for (uint32_t i = 0; i < image_.segment_count; i++) {
     const Segment& s = image_.segments[i];
     if (s.file_size != 0)
       plan.segments[plan.count++] =
-          PlannedSegment{s.offset, s.file_size, s.vaddr, s.file_size, PROT_READ, Placement::in_place};
+          PlannedSegment{s.offset, s.file_size, s.vaddr, s.file_size, PROT_READ, placement};
   }
   map(plan);
 }
@@ -206,10 +209,11 @@ void Library::map(const Plan& plan) {
   guarded_.file_start = source_.start;
   guard(&guarded_);
   state_ = State::mapped;
-  if (!place_segments(source_, plan_, mapping_, failure)) {
-    close();
-    throw_failure(failure);
-  }
+  const bool placed = place_segments(source_, plan_, mapping_, failure);
+  source_.view = nullptr;  // the caller's, and no longer there
+  if (placed) return;
+  close();
+  throw_failure(failure);
 }
 
 void Library::relocate(const LinkHost& host, Failure& failure) {
@@ -368,11 +372,7 @@ void Library::link() {
     close();
     throw;
   }
-  debugger_map_.l_addr = mapping_.bias;
-  debugger_map_.l_name = const_cast<char*>(path_.c_str());
-  debugger_map_.l_ld = reinterpret_cast<Elf64_Dyn*>(mapping_.at(image_.dynamic.vaddr));
-  debugger_add(&debugger_map_);
-  debugger_knows_ = true;
+  if (source_.start == 0) tell_debugger();
   make_unwindable();
   {
     const std::lock_guard lock(open_mutex);
@@ -389,6 +389,15 @@ void Library::link() {
     close();
     throw;
   }
+}
+
+/// A debugger reads the whole file of this name, so of an image within a file it is not told.
+void Library::tell_debugger() {
+  debugger_map_.l_addr = mapping_.bias;
+  debugger_map_.l_name = const_cast<char*>(path_.c_str());
+  debugger_map_.l_ld = reinterpret_cast<Elf64_Dyn*>(mapping_.at(image_.dynamic.vaddr));
+  debugger_add(&debugger_map_);
+  debugger_knows_ = true;
 }
 
 void Library::finish() {

@@ -36,8 +36,8 @@ class Scope;
 
 class Library {
  public:
-  /// Reads and checks headers and dynamic section. The descriptor stays the caller's, open until map() is
-  /// done.
+  /// Reads and checks headers and dynamic section. The descriptor and a view stay the caller's, open until
+  /// map() is done.
   Library(std::string path, const Source& source);
   /// Closes. What stays mapped (stays_mapped) must not be destroyed: the process points into it.
   ~Library();
@@ -88,6 +88,7 @@ class Library {
   void relocate(const LinkHost& host, Failure& failure);
   std::vector<std::string> search_directories() const;
   void check_constructors() const;
+  void tell_debugger();
   void make_unwindable();
   void register_frames();
   void run_constructors() const;

@@ -6,6 +6,10 @@
 #include <sys/statvfs.h>
 #include <time.h>
 
+#include <optional>
+
+#include "file_range.h"
+
 namespace insitu {
 namespace {
 
@@ -55,6 +59,12 @@ void require_executable_mount(const StorageFacts& facts) {
   throw failure;
 }
 
+/// An entry of a region: its space is not used for anything else while it is mapped, because the mappings
+/// keep the lock (file_range.h).
+void keep_in_use(const StoredFile& file, uint64_t start, uint64_t size) {
+  try_lock_shared(file.fd(), start, page_up(start + size, file.facts().granule) - start);
+}
+
 void touch_text(const Library& library, const Plan& plan) {
   for (uint32_t i = 0; i < plan.count; i++) {
     const PlannedSegment& s = plan.segments[i];
@@ -93,13 +103,18 @@ std::unique_ptr<Library> load(const char* path, const LoadOptions& options, Load
   record.facts = file.facts();
   watch.end(Phase::open);
 
-  auto library = std::make_unique<Library>(path, Source{file.fd(), 0, file.facts().size, nullptr});
+  const uint64_t start = options.start, size = image_size(file.facts().size, start, options.size);
+  std::optional<SourceView> view;
+  if (file.facts().medium == Medium::devdax) view.emplace(file.fd(), start, size, file.facts().granule);
+  if (options.size != kToTheEnd) keep_in_use(file, start, size);
+  auto library =
+      std::make_unique<Library>(path, Source{file.fd(), start, size, view ? view->bytes() : nullptr});
   require_shared_object(*library);
   require_executable_mount(file.facts());
   watch.end(Phase::read);
 
   Plan plan;
-  plan_image(library->image(), file.rules(0), options.copy, page_size(), plan);
+  plan_image(library->image(), file.rules(start), options.copy, page_size(), plan);
   if (options.require_in_place) require_in_place(file.facts(), plan);
   watch.end(Phase::plan);
 

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "library.h"
+#include "source_view.h"
 #include "stored.h"
 
 namespace insitu {
@@ -12,6 +13,8 @@ struct LoadOptions {
   bool copy = false;              // the twin: every segment read into anonymous memory
   bool require_in_place = false;  // ERR_NOT_IN_PLACE unless on NVM with nothing copied
   bool prefault = false;          // touch every page of text now
+  uint64_t start = 0;             // of the image in its file, bytes
+  uint64_t size = kToTheEnd;      // of the image, bytes
 };
 
 enum class Phase { open, read, plan, map, prefault, link, count };

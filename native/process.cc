@@ -63,7 +63,7 @@ std::vector<std::string> with_original_bytes(std::vector<std::string> arguments)
 /// Descriptors from 3 on that this process was started with. Node marks every one as close-on-exec at its
 /// start, so they are told from its own by kind: those are event queues, pipes to itself, terminals and
 /// /dev/null.
-std::vector<int> inherited_descriptors() {
+std::vector<int> inherited_descriptors(int own) {
   std::vector<int> kept;
   std::map<ino_t, std::vector<int>> pipes;
   DIR* directory = opendir("/proc/self/fd");
@@ -71,7 +71,7 @@ std::vector<int> inherited_descriptors() {
   while (const dirent* entry = readdir(directory)) {
     const int fd = atoi(entry->d_name);
     struct stat status;
-    if (fd < 3 || fd == dirfd(directory) || fstat(fd, &status) != 0) continue;
+    if (fd < 3 || fd == own || fd == dirfd(directory) || fstat(fd, &status) != 0) continue;
     const mode_t type = status.st_mode & S_IFMT;
     if (type == S_IFREG || type == S_IFDIR || type == S_IFBLK || type == S_IFSOCK) kept.push_back(fd);
     if (type == S_IFIFO) pipes[status.st_ino].push_back(fd);
@@ -224,14 +224,15 @@ void wait_untraced(pid_t pid, ProcessOutcome& outcome, rusage& usage) {
 int replace_process(const Command& command) {
   const std::vector<std::string> bytes = with_original_bytes(command.arguments);
   const std::vector<char*> arguments = pointers_to(bytes), environment = pointers_to(command.environment);
-  restore_defaults(inherited_descriptors());
+  restore_defaults(inherited_descriptors(command.held));
+  if (command.held >= 0) fcntl(command.held, F_SETFD, 0);
   return exec(command, arguments, environment);
 }
 
 ProcessOutcome supervise(const Command& command, const std::string& file, uint64_t start, bool quiet) {
   const std::vector<std::string> bytes = with_original_bytes(command.arguments);
   const std::vector<char*> arguments = pointers_to(bytes), environment = pointers_to(command.environment);
-  const std::vector<int> descriptors = inherited_descriptors();
+  const std::vector<int> descriptors = inherited_descriptors(command.held);
   const WatchedProgram watched(file, start);  // after that: the program inherits nothing of it
   int gate[2], answer[2];
   if (pipe2(gate, O_CLOEXEC) != 0 || pipe2(answer, O_CLOEXEC) != 0) refuse(errno, "pipe2", command.path);

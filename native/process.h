@@ -12,6 +12,8 @@ struct Command {
   std::string path;
   std::vector<std::string> arguments;    // argv, [0] included
   std::vector<std::string> environment;  // "NAME=value"; none: this process's own
+  int held =
+      -1;  // a descriptor of insitu's own for the runner (--held), which closes it; others do not get it
 };
 
 /// Replaces this process (execve(2)). What Node changes is put back first: signals, descriptors that it made

@@ -73,11 +73,13 @@ extern "C" __attribute__((visibility("hidden"), used)) void insitu_main(uint64_t
   const Names names = arrange_names(kernels, options);
   Failure& failure = *new (room.failure) Failure;
   Loading& program = *new (room.program) Loading;
-  load_program(Wanted{names.path, options.offset, !options.has_offset, options.copy, page}, program, failure);
+  load_program(Wanted{names.path, options.offset, options.size, !options.has_offset, options.copy, page},
+               program, failure);
+  if (options.held >= 0) sys::close(options.held);
   Loading* interpreter = nullptr;
   if (program.image.has_interp) {
     interpreter = new (room.interpreter) Loading;
-    load_interpreter(Wanted{program.image.interp, 0, true, options.copy, page}, program, *interpreter,
+    load_interpreter(Wanted{program.image.interp, 0, 0, true, options.copy, page}, program, *interpreter,
                      failure);
   }
   if (!publish(program, failure)) refuse(program.name, failure);

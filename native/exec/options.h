@@ -1,4 +1,4 @@
-// insitu-exec [--copy] [--argv0 NAME] FILE[@OFFSET] args…
+// insitu-exec [--copy] [--argv0 NAME] FILE[@OFFSET[+SIZE]] args…
 #pragma once
 #include <cstdint>
 
@@ -11,6 +11,8 @@ struct Options {
   uint64_t path_size = 0;  // bytes of `file` before @OFFSET
   bool has_offset = false;
   uint64_t offset = 0;  // bytes
+  uint64_t size = 0;    // bytes from there on; 0 = to the end of the file
+  int held = -1;        // --held's descriptor
   long index = 0;       // of FILE in argv
 };
 

@@ -15,7 +15,8 @@ namespace insitu {
 namespace {
 
 constexpr uint64_t kDaxGranule = 2 << 20;
-constexpr long kNoexec = 8;  // ST_NOEXEC of statfs(2)
+constexpr long kNoexec = 8;    // ST_NOEXEC of statfs(2)
+constexpr long kSetLock = 37;  // F_OFD_SETLK of fcntl(2)
 
 FailureText fail_kind(Failure& failure, uint32_t mode) {
   return fail(failure, "ERR_FORMAT", 0)
@@ -87,6 +88,23 @@ bool device_number(const Target& target, const char* name, uint64_t& value) {
   return value != 0;
 }
 
+/// An entry of a region ends before the file does. Its space is not used for anything else while it is
+/// locked; the mappings keep the lock when the descriptor is closed (native/file_range.h). Where there are no
+/// locks, there are none.
+bool narrow(const Wanted& wanted, Target& target, Failure& failure) {
+  if (wanted.size == 0) return true;
+  if (wanted.size > target.source.size)
+    return fail(failure, "ERR_TRUNCATED", wanted.offset) << "has " << target.source.size << " bytes from "
+                                                         << Hex{wanted.offset} << " on; want " << wanted.size;
+  target.source.size = wanted.size;
+  struct flock lock = {};
+  lock.l_type = F_RDLCK;
+  lock.l_start = static_cast<off_t>(wanted.offset);
+  lock.l_len = static_cast<off_t>(page_up(wanted.offset + wanted.size, target.granule) - wanted.offset);
+  sys::call(SYS_fcntl, target.fd, kSetLock, reinterpret_cast<long>(&lock));
+  return true;
+}
+
 /// read(2) does not work on device-dax: what is read comes out of a mapping of all of it.
 bool view_device(const Wanted& wanted, Target& target, Failure& failure) {
   uint64_t size = 0;
@@ -105,7 +123,7 @@ bool view_device(const Wanted& wanted, Target& target, Failure& failure) {
   target.source = Source{target.fd, wanted.offset, target.view_size - skipped,
                          reinterpret_cast<const uint8_t*>(got) + skipped};
   target.private_mappings = false;
-  return true;
+  return narrow(wanted, target, failure);
 }
 
 }  // namespace
@@ -130,7 +148,7 @@ bool open_target(const Wanted& wanted, Target& target, Failure& failure) {
     return fail(failure, "ERR_TRUNCATED", wanted.offset)
            << "offset " << Hex{wanted.offset} << " is behind the end; file has " << size << " bytes";
   target.source = Source{target.fd, wanted.offset, size - wanted.offset, nullptr};
-  return true;
+  return narrow(wanted, target, failure);
 }
 
 void close_target(Target& target) {

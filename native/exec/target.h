@@ -18,6 +18,7 @@ struct Target {
 struct Wanted {
   const char* path = nullptr;
   uint64_t offset = 0;     // bytes
+  uint64_t size = 0;       // bytes from there on; 0 = to the end of the file
   bool permission = true;  // to execute; the images inside a container file have none of their own
   bool copy = false;
   uint64_t page = 0;  // bytes

@@ -9,6 +9,8 @@ import { read } from '../../loader/image.ts';
 import { native, type ProcessOutcome, prebuilt } from '../../loader/native.ts';
 import { type PlanSegment, plan } from '../../loader/plan.ts';
 import type { Faults, Phase } from '../../loader/report.ts';
+import { type Located, locate } from '../../loader/store/locate.ts';
+import { isReference, looksLikePart } from '../../loader/store/reference.ts';
 import { evidenceOf } from './evidence.ts';
 
 export interface RunOptions {
@@ -24,6 +26,8 @@ export interface Start {
   readonly file: string;
   /** Where its image starts in the file, in bytes. */
   readonly start: number;
+  /** Holds an entry's space until the program has mapped it. */
+  readonly located: Located;
   /** execve: by the kernel; runner: mapped or copied by insitu-exec. */
   readonly way: 'execve' | 'runner';
   readonly why: string;
@@ -71,18 +75,9 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** FILE@OFFSET: a program inside a larger file. */
-function splitOffset(name: string): { path: string; start: number } {
-  const match = /^(.+)@(0x[0-9a-f]+|\d+)$/i.exec(name);
-  if (!match || isFile(name)) return { path: findProgram(name), start: 0 };
-  const [path, start] = [match[1] as string, Number(match[2])];
-  if (!Number.isSafeInteger(start))
-    throw new LoadError(
-      'ERR_FORMAT',
-      path,
-      `offset ${match[2]} is behind the end of any file; want one below 2^53`,
-    );
-  return { path, start };
+/** A part of a file or an entry of a region as named; any other name as a shell finds it. */
+function locateProgram(name: string): Located {
+  return locate(isReference(name) ? name : findProgram(name));
 }
 
 /**
@@ -90,17 +85,27 @@ function splitOffset(name: string): { path: string; start: number } {
  * @throws LoadError for what can't be run, with the reason
  */
 export function prepare(name: string, args: readonly string[], options: RunOptions = {}): Start {
-  const { path, start } = splitOffset(name);
+  const located = locateProgram(name);
+  try {
+    return prepareLocated(name, located, args, options);
+  } catch (error) {
+    located[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function prepareLocated(name: string, located: Located, args: readonly string[], options: RunOptions): Start {
+  const { path, start, size, entry } = located;
   const place = options.place ?? 'in-place';
-  using file = new OpenFile(path);
+  using file = new OpenFile(path, start, size);
   const { backing } = file;
-  const family = start === 0 && backing.medium !== 'devdax' ? detect(file.head) : 'elf';
-  const argv0 = options.argv0 ?? name;
+  const family = detect(file.head);
+  const argv0 = options.argv0 ?? entry?.name ?? name;
   const byKernel = { command: path, argv: [argv0, ...args] };
-  const privileges = privilegesOf(backing, native.fileCapabilities(file.fd));
-  const common = { file: path, start, place, backing, privileges };
+  const privileges = privilegesOf(entry?.mode ?? backing.mode, native.fileCapabilities(file.fd));
+  const common = { file: path, start, located, place, backing, privileges };
   if (family === 'script') {
-    if (place === 'copy' || options.requireInPlace)
+    if (place === 'copy' || options.requireInPlace || start !== 0)
       throw new LoadError('ERR_FORMAT', path, 'is a script; want an ELF program (its interpreter, for one)');
     const why = 'a script: the kernel starts its interpreter';
     return { ...common, way: 'execve', why, format: 'script', kind: null, segments: [], ...byKernel };
@@ -109,10 +114,14 @@ export function prepare(name: string, args: readonly string[], options: RunOptio
     const text = `is a ${family}; want an ELF program (WebAssembly is not run by this version)`;
     throw new LoadError('ERR_FORMAT', path, text);
   }
-  const image = read(file, start);
+  const image = read(file);
   if (image.format !== 'elf-program') {
     const text = 'is a shared object; want a program (insitu call calls functions of libraries)';
     throw new LoadError('ERR_FORMAT', path, text, 16);
+  }
+  if (entry !== null && (entry.mode & 0o111) === 0) {
+    const text = `has mode ${entry.mode.toString(8)}; want a program that may be executed (place it again with +x)`;
+    throw new LoadError('EACCES', name, text);
   }
   const { segments } = plan(image, backing, place, start);
   if (options.requireInPlace) requireInPlace(path, backing, segments);
@@ -135,10 +144,14 @@ export function prepare(name: string, args: readonly string[], options: RunOptio
       ? 'a copy-load was asked for'
       : `insitu-exec maps it from ${backing.fileSystem} at ${start}`;
   const flags = place === 'copy' ? ['--copy'] : [];
-  const argv = ['insitu-exec', ...flags, '--argv0', argv0, `${path}@${start}`, ...args];
-  // FILE@0 and FILE mean the same to the runner but for the check of execute permission, which FILE alone has.
-  if (start === 0) argv[argv.indexOf(`${path}@0`)] = /@(0x[0-9a-f]+|\d+)$/i.test(path) ? `${path}@0` : path;
+  const argv = ['insitu-exec', ...flags, '--argv0', argv0, runnersName(located), ...args];
   return { ...described, way: 'runner', why, command: prebuilt('insitu-exec'), argv };
+}
+
+/** FILE@0 and FILE mean the same to the runner but for the check of execute permission, which FILE alone has. */
+function runnersName({ path, start, size }: Located): string {
+  if (size !== undefined) return `${path}@${start}+${size}`;
+  return start === 0 && !looksLikePart(path) ? path : `${path}@${start}`;
 }
 
 function requireInPlace(path: string, backing: Backing, segments: readonly PlanSegment[]): void {
@@ -157,16 +170,19 @@ function requireInPlace(path: string, backing: Backing, segments: readonly PlanS
   }
 }
 
-function privilegesOf(backing: Backing, capabilities: boolean): string {
-  if (backing.mode & S_ISUID) return 'set-user-ID';
-  if (backing.mode & S_ISGID) return 'set-group-ID';
+function privilegesOf(mode: number, capabilities: boolean): string {
+  if (mode & S_ISUID) return 'set-user-ID';
+  if (mode & S_ISGID) return 'set-group-ID';
   return capabilities ? 'given capabilities' : '';
 }
 
 /** Replaces this process by the program: nothing stays between it and its parent, terminal and signals. */
 export function replaceProcess(start: Start): never {
   try {
-    return native.replaceProcess(start.command, [...start.argv], OWN_ENVIRONMENT);
+    const { heldBy } = start.located;
+    const [own, ...rest] = start.argv as [string, ...string[]];
+    const argv = heldBy < 0 ? [own, ...rest] : [own, '--held', String(heldBy), ...rest];
+    return native.replaceProcess(start.command, argv, OWN_ENVIRONMENT, heldBy);
   } catch (error) {
     throw inFile(start.command, error);
   }
@@ -209,9 +225,12 @@ export function supervise(start: Start, quiet = false): RunReport {
       traced ? start.file : '',
       start.start,
       quiet,
+      start.located.heldBy,
     );
   } catch (error) {
     throw inFile(start.command, error);
+  } finally {
+    start.located[Symbol.dispose]();
   }
   const bytes = (placement: string) =>
     start.segments.reduce((n, s) => (s.placement === placement ? n + s.fileSize : n), 0);
