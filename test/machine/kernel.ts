@@ -19,8 +19,10 @@ import { apt } from './packages.ts';
 
 export interface Kernel {
   version: string;
+  /** Its file. */
   vmlinux: string;
-  initramfs: string;
+  /** With init and the modules; archives may follow. */
+  initramfs: Buffer;
 }
 
 /** In what they need each other; each brings its own dependencies. */
@@ -41,11 +43,8 @@ export function prepareKernel(): Kernel {
   const directory = join(cacheDirectory(), `${name}-${selection}`);
   const vmlinux = join(directory, 'vmlinux');
   if (!existsSync(vmlinux)) unpack(name, directory);
-  // What init does belongs to this source tree, not to the kernel: the archive is made anew each time.
-  const initramfs = join(directory, `initramfs-${process.pid}`);
-  writeFileSync(initramfs, initialArchive(directory));
-  process.on('exit', () => rmSync(initramfs, { force: true }));
-  return { version: name.replace('linux-image-', ''), vmlinux, initramfs };
+  // What init does belongs to this source tree, not to the kernel: its archive is made anew each time.
+  return { version: name.replace('linux-image-', ''), vmlinux, initramfs: initialArchive(directory) };
 }
 
 /** The generic kernel (the cloud one has no 9p); a kept one where the package lists are not there to ask. */

@@ -155,7 +155,7 @@ export class Machine {
     return [
       ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-machine', 'q35,nvdimm=on'],
       ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2'],
-      ...['-m', `${guest.memoryMiB ?? 2048},slots=${nvdimms.length + 1},maxmem=64G`],
+      ...['-m', `${guest.memoryMiB ?? 2048},slots=${Math.max(1, nvdimms.length)},maxmem=64G`],
       ...['-kernel', kernel.vmlinux, '-initrd', this.#path('initrd')],
       ...['-append', 'console=ttyS0 panic=-1 quiet', '-serial', `file:${this.#path('console')}`],
       ...['-device', 'isa-debug-exit,iobase=0xf4,iosize=1'],
@@ -186,13 +186,12 @@ function nvdimmArguments({ path, size, readOnly }: Nvdimm, i: number): string[] 
 function initrdOf(kernel: Kernel, guest: Guest): Buffer {
   const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
   const environment = `JOB_PATH=${path}\nINTERACTIVE=${guest.interactive ? 1 : ''}\n`;
-  const base = readFileSync(kernel.initramfs);
   const job = archive([
     { name: 'job' },
     { name: 'job/run', content: guest.job, mode: 0o755 },
     { name: 'job/environment', content: environment },
   ]);
-  return Buffer.concat([base, Buffer.alloc((4 - (base.length % 4)) % 4), job]);
+  return Buffer.concat([kernel.initramfs, job]);
 }
 
 /** QEMU's machine protocol: one JSON object a line. */
