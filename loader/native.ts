@@ -121,6 +121,7 @@ interface Addon {
     file: string,
     start: number,
     quiet: boolean,
+    held: number,
   ): ProcessOutcome;
   timeProgram(path: string, argv: string[], environment: string[]): ProcessOutcome;
   usage(slots: Float64Array): void;
@@ -140,7 +141,6 @@ export function prebuilt(name: string): string {
   const directory = `${sourceTree ? '../' : '../../'}prebuilds/linux-${process.arch}/`;
   return fileURLToPath(new URL(directory + name, import.meta.url));
 }
-    held: number,
 
 function loadAddon(): Addon {
   if (process.platform !== 'linux' || (process.arch !== 'x64' && process.arch !== 'arm64')) {

@@ -128,8 +128,8 @@ Napi::Array strings(Napi::Env env, const std::vector<std::string>& list) {
 /// What an image handle holds. Tagged by membership: an external of anyone else's is not in the set, at a
 /// tenth of what napi_type_tag_object costs on the load path.
 struct Held {
-  std::unique_ptr<Library> library;
   std::unique_ptr<SourceView> view;  // of an image that is not mapped yet
+  std::unique_ptr<Library> library;
   LoadRecord record;
 };
 
@@ -243,9 +243,9 @@ Napi::Value open_file(const Info& info) {
   double* out = slots_at(info, 1, kSlots);
   StoredFile file(string_at(info, 0).c_str());
   put_facts(file.facts(), out);
-  uint32_t words[2] = {};
   const uint64_t start = info[2].IsUndefined() ? 0 : unsigned_at(info, 2);
   const uint64_t size = image_size(file.facts().size, start, size_at(info, 3));
+  uint32_t words[2] = {};
   const uint64_t wanted = size < sizeof words ? size : sizeof words;
   if (file.facts().medium == Medium::devdax)
     memcpy(words, SourceView(file.fd(), start, wanted, file.facts().granule).bytes(), wanted);
@@ -253,8 +253,8 @@ Napi::Value open_file(const Info& info) {
     sys::pread(file.fd(), words, wanted, start);
   out[16] = words[0];
   out[17] = words[1];
-  return Napi::Number::New(info.Env(), file.release());
   out[18] = static_cast<double>(size);
+  return Napi::Number::New(info.Env(), file.release());
 }
 
 Napi::Value close_file(const Info& info) {
@@ -269,11 +269,11 @@ Napi::Value read_image_file(const Info& info) {
   Source source{int_at(info, 1), unsigned_at(info, 2), unsigned_at(info, 3), nullptr};
   const uint64_t unit = unsigned_at(info, 5);
   auto held = std::make_unique<Held>();
-  held->library = std::make_unique<Library>(string_at(info, 0), source);
   if (unit != 0 && source.size != 0) {
     held->view = std::make_unique<SourceView>(source.fd, source.start, source.size, unit);
     source.view = held->view->bytes();
   }
+  held->library = std::make_unique<Library>(string_at(info, 0), source);
   const Library* library = held->library.get();
   const Image& image = library->image();
   const uint64_t head[] = {static_cast<uint64_t>(library->kind()),
