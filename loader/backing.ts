@@ -82,20 +82,14 @@ export class Backing {
     this.volatile = this.medium === 'ram';
   }
 
-  /** Where its file system is mounted; null where /proc/self/mountinfo does not tell. */
-  get mountPoint(): string | null {
-    return mountOf(this.#mountId)?.mountPoint ?? null;
+  /** Undefined where /proc/self/mountinfo does not tell. */
+  get mount(): Mount | undefined {
+    return mountOf(this.#mountId);
   }
 
-  /** Whether 2 MiB pages can map the file, and why not. */
-  get hugePages(): { possible: boolean; reason: string } {
-    if (this.medium === 'devdax') {
-      const possible = this.granule >= 2 << 20;
-      return { possible, reason: `device-dax maps multiples of ${this.granule} bytes` };
-    }
-    if (this.medium === 'dax') return daxHugePages(firstExtent(this.path), this.size);
-    if (this.fileSystem === 'tmpfs') return tmpfsHugePages(mountOf(this.#mountId)?.options ?? '');
-    return { possible: false, reason: 'the page cache maps pages of 4 KiB' };
+  /** Where its file system is mounted; null where that is not known. */
+  get mountPoint(): string | null {
+    return this.mount?.mountPoint ?? null;
   }
 
   /** The shape that inspect and compare print. */
@@ -156,11 +150,6 @@ export function sense(path: string): Backing {
   return file.backing;
 }
 
-function firstExtent(path: string): number | null {
-  using file = new OpenFile(path);
-  return native.extentOffset(file.fd);
-}
-
 export interface Mount {
   mountPoint: string;
   fileSystem: string;
@@ -195,30 +184,4 @@ function mountOf(id: number): Mount | undefined {
   } catch {
     return undefined; // no /proc: nothing is claimed
   }
-}
-
-function daxHugePages(offset: number | null, size: number): { possible: boolean; reason: string } {
-  if (size < 2 << 20) return { possible: false, reason: 'the file is smaller than 2 MiB' };
-  if (offset === null)
-    return { possible: false, reason: 'the file system does not tell where the file lies' };
-  if (offset !== 0) {
-    const reason = `the first extent lies 0x${offset.toString(16)} bytes off a 2 MiB boundary of the medium`;
-    return { possible: false, reason };
-  }
-  return { possible: true, reason: 'the first extent lies on a 2 MiB boundary of its partition' };
-}
-
-function tmpfsHugePages(options: string): { possible: boolean; reason: string } {
-  const huge = /(?:^|,)huge=(\w+)/.exec(options)?.[1] ?? 'never';
-  let forced = '';
-  try {
-    const setting = readFileSync('/sys/kernel/mm/transparent_hugepage/shmem_enabled', 'latin1');
-    forced = /\[(\w+)\]/.exec(setting)?.[1] ?? '';
-  } catch {
-    return { possible: false, reason: 'the kernel has no transparent huge pages' };
-  }
-  if (forced === 'deny') return { possible: false, reason: 'shmem_enabled is deny' };
-  if (forced === 'force') return { possible: true, reason: 'shmem_enabled is force' };
-  const possible = huge !== 'never';
-  return { possible, reason: `tmpfs is mounted huge=${huge}` };
 }

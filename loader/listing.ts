@@ -3,9 +3,10 @@ import { createRequire } from 'node:module';
 import { type Backing, OpenFile } from './backing.ts';
 import { inFile, LoadError } from './error.ts';
 import { detect, type Format, type ProgramKind } from './format.ts';
-import { read } from './image.ts';
+import { addressOfExecve, addressOfLoad, faults, type HugePages, hugePages, textOf } from './huge-pages.ts';
+import { type Image, read } from './image.ts';
 import { type ImageDetails, native } from './native.ts';
-import { type PlanSegment, plan } from './plan.ts';
+import { type Plan, type PlanSegment, plan } from './plan.ts';
 import { locate } from './store/locate.ts';
 
 export interface Listing {
@@ -15,7 +16,7 @@ export interface Listing {
   machine: string | null;
   size: number;
   backing: Backing;
-  hugePages: { possible: boolean; reason: string };
+  hugePages: HugePages;
   segments: readonly PlanSegment[];
   relocations: ImageDetails['relocations'];
   needed: string[];
@@ -48,12 +49,13 @@ export function list(name: string, withSymbols = false): Listing {
   using file = new OpenFile(path, located.start, located.size);
   const family = detect(file.head);
   const { backing, size } = file;
-  const common = { file: name, size, backing, hugePages: backing.hugePages };
+  const common = { file: name, size, backing };
   if (family === 'elf') return { ...common, ...listElf(file, withSymbols) };
   if (size === 0)
     throw new LoadError('ERR_TRUNCATED', path, 'file is empty; want a program, library or module');
   return {
     ...common,
+    hugePages: hugePages(file, { offset: file.start, size }),
     format: family,
     kind: null,
     machine: family.startsWith('wasm') ? 'wasm' : null,
@@ -67,12 +69,9 @@ export function list(name: string, withSymbols = false): Listing {
   };
 }
 
-function listElf(
-  file: OpenFile,
-  withSymbols: boolean,
-): Omit<Listing, 'file' | 'size' | 'backing' | 'hugePages'> {
+function listElf(file: OpenFile, withSymbols: boolean): Omit<Listing, 'file' | 'size' | 'backing'> {
   const image = read(file);
-  const { segments } = plan(image, file.backing, 'in-place', file.start);
+  const planned = plan(image, file.backing, 'in-place', file.start);
   const programHeaders = headersByElfy(file);
   try {
     native.mapForInspection(image.handle);
@@ -87,13 +86,43 @@ function listElf(
         'lost pages while it was read; want a file that does not shrink',
       );
     const { format, kind, machine } = image;
-    const rest = { needed, interpreter, soname, runpath: runpath ?? rpath, programHeaders, ...symbols };
+    const { segments } = planned;
+    const pages = hugePagesOf(file, image, planned);
+    const rest = {
+      hugePages: pages,
+      needed,
+      interpreter,
+      soname,
+      runpath: runpath ?? rpath,
+      programHeaders,
+      ...symbols,
+    };
     return { format, kind, machine, segments, relocations, ...rest };
   } catch (error) {
     throw inFile(file.path, error);
   } finally {
     native.closeImage(image.handle);
   }
+}
+
+/**
+ * How many page faults it takes to touch all of a library's or program's text, mapped anew: one for each page that the
+ * kernel could map, whatever its size. Null where there is no text, or the file shrank meanwhile.
+ */
+export function countFaults(name: string): { pages: number; faults: number } | null {
+  using located = locate(name);
+  using file = new OpenFile(located.path, located.start, located.size);
+  const image = read(file);
+  native.closeImage(image.handle);
+  const text = textOf(image, file.start);
+  return text && faults(file, text);
+}
+
+function hugePagesOf(file: OpenFile, image: Image, planned: Plan): HugePages {
+  const text = textOf(image, file.start);
+  if (text === null) return hugePages(file, { offset: file.start, size: 0 });
+  const byKernel = image.format === 'elf-program' && file.start === 0 && file.backing.medium !== 'devdax';
+  return hugePages(file, text, byKernel ? addressOfExecve(image, text) : addressOfLoad(planned, text));
 }
 
 interface ElfyProgram {

@@ -27,6 +27,22 @@ export interface RangeCensus extends Census {
   length: number;
 }
 
+/** Of the 2 MiB blocks of a file that lie wholly inside a range of it; see native/layout.h. */
+export interface HugeLayout {
+  /** The file system tells where the file lies, */
+  told: boolean;
+  /** and /sys where the file system does on the medium. */
+  absolute: boolean;
+  /** Where the file system begins on the medium, modulo 2 MiB. */
+  base: number;
+  blocks: number;
+  /** Blocks that are one extent on a 2 MiB boundary. */
+  huge: number;
+  /** Offset in the file of the first of the others, and by how much it is off. */
+  first: number;
+  misalignment: number;
+}
+
 export interface ImageDetails {
   relocations: { relative: number; symbol: number; irelative: number; tls: number; text: number };
   needed: string[];
@@ -86,7 +102,10 @@ interface Addon {
   imageSymbolAt(image: ImageHandle, address: bigint): { name: string; distance: number } | undefined;
   imageDetails(image: ImageHandle): ImageDetails;
   setPendingAddon(image: ImageHandle): boolean;
-  extentOffset(fd: number): number | null;
+  hugeLayout(fd: number, offset: number, length: number): HugeLayout;
+  extentAt(fd: number, offset: number): { logical: number; physical: number; length: number } | null;
+  countFaults(fd: number, offset: number, length: number): { pages: number; faults: number } | null;
+  allocate(fd: number, mode: number, offset: number, length: number): void;
   fileCapabilities(fd: number): boolean;
   census(address: bigint, length: number): Census;
   imageCensus(image: ImageHandle, bias: bigint): RangeCensus[];

@@ -1,6 +1,7 @@
 // What a load did: intended (placement) and measured (phases, bytes, faults, evidence), kept apart.
-import { Backing } from './backing.ts';
+import { Backing, OpenFile } from './backing.ts';
 import { type Evidence, takeEvidence } from './evidence.ts';
+import { addressOfLoad, type HugePages, hugePages, textOfPlan } from './huge-pages.ts';
 import { type ImageHandle, native, slot, slots } from './native.ts';
 import { type PlanSegment, planUsed } from './plan.ts';
 
@@ -60,6 +61,14 @@ export class Report {
   /** Where the pages are now, by frame: a new look each time. The library must still be open. */
   get evidence(): Evidence {
     return takeEvidence(this.#handle, this.bias, this.backing.medium);
+  }
+
+  /** Whether huge pages can map its text, and if not, what is in the way. @throws LoadError when its file is gone */
+  get hugePages(): HugePages {
+    using file = new OpenFile(this.file);
+    const plan = planUsed(this.#handle);
+    const text = textOfPlan(plan, file.start);
+    return hugePages(file, text, addressOfLoad(plan, text));
   }
 
   /** Nanoseconds of all phases. */

@@ -12,6 +12,7 @@
 #include <unordered_set>
 
 #include "census.h"
+#include "layout.h"
 #include "checksum.h"
 #include "file_range.h"
 #include "load.h"
@@ -398,10 +399,51 @@ Napi::Value image_details(const Info& info) {
 
 // ---- storage and evidence
 
-Napi::Value extent_offset(const Info& info) {
-  uint64_t offset = 0;
-  if (!extent_misalignment(int_at(info, 0), offset)) return info.Env().Null();
-  return number(info.Env(), offset);
+/// (fd, offset, length): how the 2 MiB blocks inside that range of the file lie on its medium.
+Napi::Value huge_layout_of(const Info& info) {
+  const Napi::Env env = info.Env();
+  const HugeLayout layout = huge_layout(int_at(info, 0), unsigned_at(info, 1), unsigned_at(info, 2));
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("told", layout.told);
+  result.Set("absolute", layout.absolute);
+  result.Set("base", number(env, layout.base));
+  result.Set("blocks", number(env, layout.blocks));
+  result.Set("huge", number(env, layout.huge));
+  result.Set("first", number(env, layout.first));
+  result.Set("misalignment", number(env, layout.misalignment));
+  return result;
+}
+
+/// (fd, offset) -> the extent there or behind; null where there is none, or the file system does not tell.
+Napi::Value extent_of(const Info& info) {
+  const Napi::Env env = info.Env();
+  Extent extent;
+  if (!extent_at(int_at(info, 0), unsigned_at(info, 1), extent)) return env.Null();
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("logical", number(env, extent.logical));
+  result.Set("physical", number(env, extent.physical));
+  result.Set("length", number(env, extent.length));
+  return result;
+}
+
+/// (fd, offset, length) -> pages and faults; null when the file shrank meanwhile.
+Napi::Value faults_of_range(const Info& info) {
+  const Napi::Env env = info.Env();
+  TouchCount count;
+  if (!count_faults(int_at(info, 0), unsigned_at(info, 1), unsigned_at(info, 2), count)) return env.Null();
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("pages", number(env, count.pages));
+  result.Set("faults", number(env, count.faults));
+  return result;
+}
+
+/// (fd, mode, offset, length): fallocate(2).
+Napi::Value allocate_file(const Info& info) {
+  const int got = allocate(int_at(info, 0), int_at(info, 1), unsigned_at(info, 2), unsigned_at(info, 3));
+  if (got == 0) return info.Env().Undefined();
+  LoadFailure failure;
+  fail_system(failure, "fallocate", got);
+  throw failure;
 }
 
 Napi::Value file_capabilities(const Info& info) {
@@ -698,7 +740,10 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   set("imageSymbols", guarded_call<image_symbols>);
   set("imageSymbolAt", guarded_call<image_symbol_at>);
   set("imageDetails", guarded_call<image_details>);
-  set("extentOffset", guarded_call<extent_offset>);
+  set("hugeLayout", guarded_call<huge_layout_of>);
+  set("extentAt", guarded_call<extent_of>);
+  set("countFaults", guarded_call<faults_of_range>);
+  set("allocate", guarded_call<allocate_file>);
   set("fileCapabilities", guarded_call<file_capabilities>);
   set("census", guarded_call<census_of>);
   set("imageCensus", guarded_call<image_census>);

@@ -60,7 +60,7 @@ constexpr uint32_t kElsewhere = FIEMAP_EXTENT_UNKNOWN | FIEMAP_EXTENT_DELALLOC |
 template <typename Each>
 bool walk_extents(int fd, uint64_t offset, uint64_t length, uint32_t at_once, Each each) {
   constexpr uint32_t kAtOnce = 64;
-  alignas(fiemap) static thread_local uint8_t storage[sizeof(fiemap) + kAtOnce * sizeof(fiemap_extent)];
+  alignas(fiemap) uint8_t storage[sizeof(fiemap) + kAtOnce * sizeof(fiemap_extent)];
   const uint64_t end = offset + length;
   while (offset < end) {
     memset(storage, 0, sizeof storage);
@@ -154,7 +154,7 @@ HugeLayout huge_layout(int fd, uint64_t offset, uint64_t length) {
         const uint64_t misalignment = (layout.base + e.fe_physical - e.fe_logical) & (kHugeBlock - 1);
         // A block that began in another extent, or in none, is not in one piece.
         if (e.fe_logical > next) pass_over((e.fe_logical + kHugeBlock - 1) & ~(kHugeBlock - 1), misalignment);
-        const uint64_t whole = std::min(end, (e.fe_logical + e.fe_length) & ~(kHugeBlock - 1));
+        const uint64_t whole = std::min<uint64_t>(end, (e.fe_logical + e.fe_length) & ~(kHugeBlock - 1));
         if (whole <= next) return true;
         if (misalignment != 0 || (e.fe_flags & kElsewhere)) {
           pass_over(whole, misalignment);

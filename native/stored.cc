@@ -2,10 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fiemap.h>
-#include <linux/fs.h>
 #include <linux/magic.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -147,18 +144,6 @@ void StoredFile::sense_device() {
   if (facts_.granule < page_size()) facts_.granule = uint64_t{2} << 20;
   facts_.medium = Medium::devdax;
   facts_.map_sync = grants_map_sync(fd_, facts_.granule);
-}
-
-bool extent_misalignment(int fd, uint64_t& offset) {
-  constexpr uint64_t kHuge = uint64_t{2} << 20;
-  alignas(fiemap) uint8_t storage[sizeof(fiemap) + sizeof(fiemap_extent)] = {};
-  auto* request = reinterpret_cast<fiemap*>(storage);
-  request->fm_length = ~uint64_t{0};
-  request->fm_extent_count = 1;
-  if (ioctl(fd, FS_IOC_FIEMAP, request) != 0 || request->fm_mapped_extents == 0) return false;
-  const fiemap_extent& extent = request->fm_extents[0];
-  offset = (extent.fe_physical - extent.fe_logical) % kHuge;
-  return true;
 }
 
 bool has_file_capabilities(int fd) { return fgetxattr(fd, "security.capability", nullptr, 0) > 0; }

@@ -51,9 +51,6 @@ class StoredFile {
   StorageFacts facts_;
 };
 
-/// Offset of the first extent on its medium modulo 2 MiB, less that in the file. False = the file system does
-/// not tell.
-bool extent_misalignment(int fd, uint64_t& offset);
 bool has_file_capabilities(int fd);
 
 }  // namespace insitu

@@ -1,4 +1,5 @@
-import { type Listing, list } from '../../loader/listing.ts';
+import { describeHugePages } from '../../loader/huge-pages.ts';
+import { countFaults, type Listing, list } from '../../loader/listing.ts';
 import { evidenceTables } from './evidence-table.ts';
 import { parse, printJson } from './options.ts';
 import { UsageError } from './outcome.ts';
@@ -34,12 +35,18 @@ export async function main(args: readonly string[]): Promise<number> {
   const file = name;
   const listing = list(file, Boolean(values.symbols));
   const evidence = values.evidence ? await evidenceOf(file, listing) : undefined;
-  if (values.json) printJson({ ...listing, ...(evidence && { evidence }) });
+  if (values.json) printJson({ ...listing, ...evidence });
   else
     process.stdout.write(
-      `${describe(listing, Boolean(values.headers))}${evidence ? `\n${evidenceTables(evidence)}\n\n${evidence.summary}\n` : ''}`,
+      `${describe(listing, Boolean(values.headers))}${evidence ? describeEvidence(evidence) : ''}`,
     );
   return 0;
+}
+
+function describeEvidence({ evidence, textFaults }: Awaited<ReturnType<typeof evidenceOf>>): string {
+  const touched =
+    textFaults && `${textFaults.faults} page faults touch all ${textFaults.pages} pages of its text`;
+  return `\n${evidenceTables(evidence)}\n\n${evidence.summary}\n${touched ? `${touched}\n` : ''}`;
 }
 
 async function evidenceOf(file: string, listing: Listing) {
@@ -47,7 +54,7 @@ async function evidenceOf(file: string, listing: Listing) {
     throw new UsageError('--evidence wants a library; insitu run --report tells the same of a program');
   const { loadSync } = await import('../library/index.ts');
   using library = loadSync(file, { prefault: true }); // only resident pages can be shown to be anywhere
-  return library.report.evidence;
+  return { evidence: library.report.evidence, textFaults: countFaults(file) };
 }
 
 function describe(listing: Listing, headers: boolean): string {
@@ -66,7 +73,7 @@ function describe(listing: Listing, headers: boolean): string {
       'stored on',
       `${backing.fileSystem}${where}: ${backing.medium}${traits.length ? ` (${traits.join(', ')})` : ''}`,
     ],
-    ['huge pages', `${listing.hugePages.possible ? 'possible' : 'no'}: ${listing.hugePages.reason}`],
+    ['huge pages', describeHugePages(listing.hugePages)],
   ];
   if (listing.interpreter) rows.push(['interpreter', listing.interpreter]);
   if (listing.soname) rows.push(['soname', listing.soname]);

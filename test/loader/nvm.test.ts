@@ -662,7 +662,7 @@ junk('every function that takes something refuses anything else with a TypeError
   assert.equal([status, signal], [0, null], `${lines.at(-1)} ${stderr}`);
   const marked = (mark: string) => [...new Set(lines.filter((line) => line.startsWith(mark)))].sort();
   assert.equal(marked('!'), []);
-  assert.equal(marked('='), ['= close number', '= extentOffset number', '= fileCapabilities number']);
+  assert.equal(marked('='), ['= close number', '= fileCapabilities number']);
 });
 
 junk('a handle whose image is closed, or never was mapped', () => {
