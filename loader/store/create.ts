@@ -22,7 +22,7 @@ export interface CreateOptions {
   size?: number;
   /** Overwrite what a device holds, or a region that is there already. */
   force?: boolean;
-  /** Leave a region that is there already as it is, instead of refusing. */
+  /** Leave a region that is there already as it is, `force` or not, instead of refusing. */
   keep?: boolean;
   onWait?: () => void;
 }
@@ -35,16 +35,44 @@ export interface CreateOptions {
  */
 export function createRegion(path: string, options: CreateOptions = {}): boolean {
   checkSize(path, options.size);
-  using region = nvm.open(path, { write: true, create: options.size !== undefined, mode: 0o644 });
+  using region = openForCreation(path, options);
   lockForWriting(region, options.onWait);
   checkSameFile(region);
+  const isNew = sizeOf(region) === 0;
   const size = sizeFor(region, options.size);
-  const granule = region.backing.granule;
+  if (isNew) nvm.truncate(region, size);
+  try {
+    return makeIn(region, size, options);
+  } catch (error) {
+    if (isNew) nvm.truncate(region, 0);
+    throw error;
+  }
+}
+
+function openForCreation(path: string, { size }: CreateOptions): nvm.Region {
+  try {
+    return nvm.open(path, { write: true, create: size !== undefined, mode: 0o644 });
+  } catch (error) {
+    if ((error as LoadError).code !== 'ENOENT' || size !== undefined) throw error;
+    throw new LoadError(
+      'ENOENT',
+      path,
+      'is not there; want a size for a region in a new file (--create=SIZE, create --size=SIZE)',
+    );
+  }
+}
+
+function makeIn(region: nvm.Region, size: number, options: CreateOptions): boolean {
+  const { granule, medium } = region.backing;
   const length = Math.max(METADATA, granule);
   using part = new MappedPart(region, 0, length, true);
-  if (!mayWrite(region, part.load(0, METADATA), options)) return false;
-  format(part, size, granule);
-  if (region.backing.medium !== 'devdax') keepName(region);
+  const before = part.load(0, METADATA);
+  if (!mayWrite(region, before, options)) return false;
+  allocate(region, 0, length);
+  // What runs from a region that is emptied goes on: its space counts as used before.
+  const isUnused = before.every((byte) => byte === 0);
+  format(part, size, granule, isUnused ? length : size);
+  if (medium !== 'devdax') keepName(region);
   return true;
 }
 
@@ -62,7 +90,7 @@ function checkSameFile(region: nvm.Region): void {
   throw new LoadError('ERR_CHANGED', region.path, 'was removed or replaced while its lock was waited for');
 }
 
-/** The size of the region to be, for which there is room: an empty file is made that long. */
+/** The size of the region to be. */
 function sizeFor(region: nvm.Region, wanted: number | undefined): number {
   const { path, backing } = region;
   const length = Math.max(METADATA, backing.granule);
@@ -70,7 +98,11 @@ function sizeFor(region: nvm.Region, wanted: number | undefined): number {
   const whole = (size: number) => size - (size % backing.granule);
   const size = whole(there === 0 ? (wanted ?? 0) : there);
   if (there === 0 && wanted === undefined)
-    throw new LoadError('ERR_REGION', path, 'is an empty file; want a size for the region (--create=SIZE)');
+    throw new LoadError(
+      'ERR_REGION',
+      path,
+      'is an empty file; want a size for the region (--create=SIZE, create --size=SIZE)',
+    );
   if (there !== 0 && wanted !== undefined && whole(wanted) !== size) {
     const text = `has ${there} bytes, not the ${wanted} asked for; want no size, it is used whole`;
     throw new LoadError('ERR_REGION', path, text);
@@ -79,25 +111,13 @@ function sizeFor(region: nvm.Region, wanted: number | undefined): number {
     const text = `would be a region of ${size} bytes; want more than the ${length} of its catalog`;
     throw new LoadError('ERR_REGION', path, text);
   }
-  if (backing.medium !== 'devdax') reserve(region, there === 0 ? size : 0, length);
   return size;
-}
-
-/** Storage for the catalog; a new file gets its length, and loses it again when there is no room. */
-function reserve(region: nvm.Region, grown: number, length: number): void {
-  if (grown !== 0) nvm.truncate(region, grown);
-  try {
-    allocate(region, 0, length);
-  } catch (error) {
-    if (grown !== 0) nvm.truncate(region, 0);
-    throw error;
-  }
 }
 
 /** Whether it may be written over. Other file systems and labels begin in a device's first 2 MiB. */
 function mayWrite(region: nvm.Region, start: Buffer, { force, keep }: CreateOptions): boolean {
   const found = classify(start.subarray(0, native.pageSize));
-  if (found === 'region' && keep && !force) return false;
+  if (found === 'region' && keep) return false;
   if (found === 'unfinished' || start.every((byte) => byte === 0)) return true;
   const device = region.backing.medium === 'devdax';
   if (force && (device || found === 'region')) return true;
@@ -111,14 +131,14 @@ function mayWrite(region: nvm.Region, start: Buffer, { force, keep }: CreateOpti
 }
 
 /** The magic is taken away first and set last, each as one store: in between it is a region whose making was interrupted. */
-function format(part: MappedPart, size: number, granule: number): void {
+function format(part: MappedPart, size: number, granule: number, reached: number): void {
   const write = (offset: number, bytes: Buffer) => {
     part.store(offset, bytes);
     part.sync(offset, bytes.length);
   };
   const now = new Date();
   const dataStart = Math.max(METADATA, granule);
-  const empty = { generation: 1, cursor: dataStart, reached: dataStart, committed: now, entries: [] };
+  const empty = { generation: 1, cursor: dataStart, reached, committed: now, entries: [] };
   write(0, unfinishedMagic());
   write(8, Buffer.alloc(METADATA - 8));
   write(SLOT_OFFSETS[0], encodeSlot(empty));

@@ -48,6 +48,25 @@ export function deviceNodes(): string[] {
     .filter((path) => existsSync(path));
 }
 
+/**
+ * Where a region is: a path as it is, `devdax:` the machine's only device-dax node, `devdax:dax0.1` this one.
+ * @throws LoadError ERR_REFERENCE where there is none, or more than one
+ */
+export function regionPath(target: string, nodes: () => string[] = deviceNodes): string {
+  if (!target.startsWith('devdax:')) return target;
+  const name = target.slice('devdax:'.length);
+  if (/^dax\d+\.\d+$/.test(name)) return `/dev/${name}`;
+  if (name !== '')
+    throw new LoadError('ERR_REFERENCE', target, 'is no region; want devdax: or devdax:dax0.0');
+  const all = nodes();
+  if (all.length === 1) return all[0] as string;
+  const found =
+    all.length === 0
+      ? 'means the device-dax node of a machine that has none (insitu doctor)'
+      : `could be any of ${all.join(', ')}; want one of them`;
+  throw new LoadError('ERR_REFERENCE', target, found);
+}
+
 /** The region that has an entry of this name, which has to be the only one. */
 function regionWith(reference: string, { name }: Reference & { is: 'entry' }, nodes: string[]): string {
   const having: string[] = [];

@@ -7,6 +7,8 @@ const verbs = {
   run: () => import('./run.ts'),
   call: () => import('./call.ts'),
   compare: () => import('./compare.ts'),
+  place: () => import('./place.ts'),
+  region: () => import('./region.ts'),
   doctor: () => import('./doctor.ts'),
 } as const;
 
@@ -18,6 +20,8 @@ usage: insitu <verb> [options] FILE …
   run FILE args…                 start a program in place
   call FILE 'PROTOTYPE' args…    load a library in place and call a function
   compare FILE                   what in place costs against a copy-load and against dlopen or execve
+  place FILE… REGION             put programs, libraries and data into a device-dax node or a region file
+  region ls|rm|verify|create     what a region holds, and whether it is whole
   doctor                         which NVM this machine has, how to get some, what is missing
 
   insitu run /bin/echo hello

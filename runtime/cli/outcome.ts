@@ -13,10 +13,12 @@ export function messageOf(error: unknown): string {
   return process.env.INSITU_DEBUG ? (error.stack ?? error.message) : error.message;
 }
 
+const NOT_FOUND = new Set(['ENOENT', 'ENOTDIR', 'ERR_NO_ENTRY']);
+
 /** 2 usage, 127 not found, 126 could not be executed, 1 anything else. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError) return 2;
   if (!(error instanceof LoadError)) return 1;
   if (error.code === 'ERR_PROTOTYPE') return 2;
-  return error.code === 'ENOENT' || error.code === 'ENOTDIR' ? 127 : 126;
+  return NOT_FOUND.has(error.code) ? 127 : 126;
 }
