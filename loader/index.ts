@@ -16,7 +16,7 @@ export interface LoadOptions {
   place?: 'in-place' | 'copy';
   /** Fault all text in during the load instead of at first use. */
   prefault?: boolean;
-  /** Refuse (ERR_NOT_IN_PLACE) unless the file is on NVM and no segment has to be copied. */
+  /** Refuse (ERR_NOT_IN_PLACE) unless the file is on NVM and nothing but its writable data has to be copied. */
   requireInPlace?: boolean;
 }
 

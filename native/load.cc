@@ -87,7 +87,8 @@ void require_in_place(const StorageFacts& facts, const Plan& plan) {
   }
   for (uint32_t i = 0; i < plan.count; i++) {
     const PlannedSegment& s = plan.segments[i];
-    if (s.placement != Placement::copied) continue;
+    // Data on device-dax is copied at once, where elsewhere its pages are by the first write to them.
+    if (s.placement != Placement::copied || s.reason == Reason::no_private_mappings) continue;
     fail(failure, "ERR_NOT_IN_PLACE", s.file_offset)
         << "PT_LOAD[" << s.index << "] would be copied (" << reason_text(s.reason)
         << "); want every segment in place";

@@ -11,7 +11,7 @@ namespace insitu {
 
 struct LoadOptions {
   bool copy = false;              // the twin: every segment read into anonymous memory
-  bool require_in_place = false;  // ERR_NOT_IN_PLACE unless on NVM with nothing copied
+  bool require_in_place = false;  // ERR_NOT_IN_PLACE unless on NVM with no text or read-only data copied
   bool prefault = false;          // touch every page of text now
   uint64_t start = 0;             // of the image in its file, bytes
   uint64_t size = kToTheEnd;      // of the image, bytes

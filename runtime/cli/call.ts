@@ -8,7 +8,7 @@ const help = `insitu call: load a library in place, call one of its functions, p
 usage: insitu call [--copy] [--require-in-place] [--report] FILE 'PROTOTYPE' args…
 
   --copy              load it by copying instead
-  --require-in-place  refuse unless it lies on NVM and nothing has to be copied
+  --require-in-place  refuse unless it lies on NVM and nothing but its data has to be copied
   --report            the load's report, as JSON on stderr
 
 The prototype is C's, in koffi's types (int, uint, long, ulong, int64_t, double, str, void * …).

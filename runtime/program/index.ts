@@ -5,13 +5,14 @@ import { type Backing, OpenFile } from '../../loader/backing.ts';
 import { inFile, LoadError } from '../../loader/error.ts';
 import type { Evidence } from '../../loader/evidence.ts';
 import { detect, type Format, type ProgramKind } from '../../loader/format.ts';
+import type { HugePages } from '../../loader/huge-pages.ts';
 import { read } from '../../loader/image.ts';
 import { native, type ProcessOutcome, prebuilt } from '../../loader/native.ts';
 import { type PlanSegment, plan } from '../../loader/plan.ts';
 import type { Faults, Phase } from '../../loader/report.ts';
 import { type Located, locate } from '../../loader/store/locate.ts';
 import { isReference, looksLikePart } from '../../loader/store/reference.ts';
-import { evidenceOf } from './evidence.ts';
+import { evidenceOf, hugePagesOf } from './evidence.ts';
 
 export interface RunOptions {
   place?: 'in-place' | 'copy';
@@ -163,7 +164,8 @@ function requireInPlace(path: string, backing: Backing, segments: readonly PlanS
       `is ${what} (${backing.fileSystem}); want a DAX file or device-dax`,
     );
   }
-  const copied = segments.find((segment) => segment.placement === 'copied');
+  // Data on device-dax is copied at once, where elsewhere its pages are by the first write to them.
+  const copied = segments.find(({ placement, prot }) => placement === 'copied' && prot !== 'rw-');
   if (copied) {
     const text = `PT_LOAD[${copied.index}] would be copied (${copied.reason}); want every segment in place`;
     throw new LoadError('ERR_NOT_IN_PLACE', path, text, copied.fileOffset);
@@ -206,6 +208,8 @@ export interface RunReport {
   faults: Faults;
   /** Anonymous memory when it ended; null where it could not be looked at. */
   privateBytes: number | null;
+  /** Whether huge pages can map its text, and if not, what is in the way; null of a script, and of a copy. */
+  hugePages: HugePages | null;
   /** Where the file's pages were when the program ended. */
   evidence: Evidence;
 }
@@ -216,8 +220,10 @@ export interface RunReport {
  */
 export function supervise(start: Start, quiet = false): RunReport {
   let outcome: ProcessOutcome;
+  let hugePages: HugePages | null;
   const traced = start.privileges === ''; // the kernel grants none to a program that is traced
   try {
+    hugePages = hugePagesOf(start);
     outcome = native.supervise(
       start.command,
       [...start.argv],
@@ -244,6 +250,7 @@ export function supervise(start: Start, quiet = false): RunReport {
     bytesCopied: bytes('copied'),
     faults: { minor: outcome.minorFaults, major: outcome.majorFaults },
     privateBytes: outcome.privateBytes,
+    hugePages,
     evidence: evidenceOf(outcome, start),
   };
 }

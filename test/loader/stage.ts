@@ -7,6 +7,10 @@ import * as image from '../../loader/image.ts';
 import { native, slots } from '../../loader/native.ts';
 import * as nvm from '../../loader/nvm.ts';
 import * as plan from '../../loader/plan.ts';
+import * as catalog from '../../loader/store/catalog.ts';
+import * as locate from '../../loader/store/locate.ts';
+import * as place from '../../loader/store/place.ts';
+import { Store } from '../../loader/store/region.ts';
 import { load, loadSync } from '../../runtime/library/index.ts';
 
 /** What an error looks like from outside. */
@@ -32,6 +36,7 @@ const stage = {
   slots,
   nvm,
   plan,
+  store: { Store, ...catalog, ...locate, ...place },
   load,
   loadSync,
   /** What an action throws; null when it does not. */
