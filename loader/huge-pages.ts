@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { Backing, OpenFile } from './backing.ts';
 import type { Image } from './image.ts';
 import { type HugeLayout, native } from './native.ts';
-import type { Plan } from './plan.ts';
+import { type Plan, plan } from './plan.ts';
 
 export interface HugePages {
   possible: boolean;
@@ -67,6 +67,14 @@ export function hugePages(
   if (backing.medium !== 'dax') return ofPageCache(backing);
   const layout = native.hugeLayout(file.fd, text.offset, text.size);
   return ofLayout(layout, text, address, backing);
+}
+
+/** As hugePages, of an image's text; `byKernel` = execve(2) maps it, else insitu does. */
+export function hugePagesOfImage(file: OpenFile, image: Image, byKernel: boolean): HugePages {
+  const text = textOf(image, file.start);
+  if (text === null) return hugePages(file, { offset: file.start, size: 0 });
+  if (byKernel) return hugePages(file, text, addressOfExecve(image, text));
+  return hugePages(file, text, addressOfLoad(plan(image, file.backing, 'in-place', file.start), text));
 }
 
 /** By counting: the text is mapped anew and one byte of each page is read. Null when the file shrank meanwhile. */

@@ -3,10 +3,10 @@ import { createRequire } from 'node:module';
 import { type Backing, OpenFile } from './backing.ts';
 import { inFile, LoadError } from './error.ts';
 import { detect, type Format, type ProgramKind } from './format.ts';
-import { addressOfExecve, addressOfLoad, faults, type HugePages, hugePages, textOf } from './huge-pages.ts';
+import { faults, type HugePages, hugePages, hugePagesOfImage, textOf } from './huge-pages.ts';
 import { type Image, read } from './image.ts';
 import { type ImageDetails, native } from './native.ts';
-import { type Plan, type PlanSegment, plan } from './plan.ts';
+import { type PlanSegment, plan } from './plan.ts';
 import { locate } from './store/locate.ts';
 
 export interface Listing {
@@ -71,7 +71,7 @@ export function list(name: string, withSymbols = false): Listing {
 
 function listElf(file: OpenFile, withSymbols: boolean): Omit<Listing, 'file' | 'size' | 'backing'> {
   const image = read(file);
-  const planned = plan(image, file.backing, 'in-place', file.start);
+  const { segments } = plan(image, file.backing, 'in-place', file.start);
   const programHeaders = headersByElfy(file);
   try {
     native.mapForInspection(image.handle);
@@ -86,8 +86,7 @@ function listElf(file: OpenFile, withSymbols: boolean): Omit<Listing, 'file' | '
         'lost pages while it was read; want a file that does not shrink',
       );
     const { format, kind, machine } = image;
-    const { segments } = planned;
-    const pages = hugePagesOf(file, image, planned);
+    const pages = hugePagesOfImage(file, image, startedByKernel(file, image));
     const rest = {
       hugePages: pages,
       needed,
@@ -118,12 +117,8 @@ export function countFaults(name: string): { pages: number; faults: number } | n
   return text && faults(file, text);
 }
 
-function hugePagesOf(file: OpenFile, image: Image, planned: Plan): HugePages {
-  const text = textOf(image, file.start);
-  if (text === null) return hugePages(file, { offset: file.start, size: 0 });
-  const byKernel = image.format === 'elf-program' && file.start === 0 && file.backing.medium !== 'devdax';
-  return hugePages(file, text, byKernel ? addressOfExecve(image, text) : addressOfLoad(planned, text));
-}
+const startedByKernel = (file: OpenFile, image: Image): boolean =>
+  image.format === 'elf-program' && file.start === 0 && file.backing.medium !== 'devdax';
 
 interface ElfyProgram {
   type: string;

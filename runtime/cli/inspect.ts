@@ -3,7 +3,7 @@ import { countFaults, type Listing, list } from '../../loader/listing.ts';
 import { evidenceTables } from './evidence-table.ts';
 import { parse, printJson } from './options.ts';
 import { UsageError } from './outcome.ts';
-import { bytes, facts, hex, printable, table } from './text.ts';
+import { bytes, describeBacking, facts, hex, printable, table } from './text.ts';
 
 const help = `insitu inspect: what a file is, what it is stored on, and what would be mapped how. Nothing of it runs.
 
@@ -59,20 +59,10 @@ async function evidenceOf(file: string, listing: Listing) {
 
 function describe(listing: Listing, headers: boolean): string {
   const { backing, relocations: r } = listing;
-  const traits = [
-    backing.dax ? 'DAX' : '',
-    backing.mapSync ? 'MAP_SYNC' : '',
-    backing.volatile ? 'volatile' : '',
-    backing.noexec ? 'noexec' : '',
-  ].filter(Boolean);
-  const where = backing.mountPoint === null ? '' : ` at ${backing.mountPoint}`;
   const rows: [string, string][] = [
     ['file', `${listing.file} (${bytes(listing.size)})`],
     ['format', [listing.format, listing.kind, listing.machine].filter(Boolean).join(', ')],
-    [
-      'stored on',
-      `${backing.fileSystem}${where}: ${backing.medium}${traits.length ? ` (${traits.join(', ')})` : ''}`,
-    ],
+    ['stored on', describeBacking(backing)],
     ['huge pages', describeHugePages(listing.hugePages)],
   ];
   if (listing.interpreter) rows.push(['interpreter', listing.interpreter]);

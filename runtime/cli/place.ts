@@ -1,20 +1,25 @@
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
+import { describeHugePages } from '../../loader/huge-pages.ts';
 import { type CreateOptions, createRegion } from '../../loader/store/create.ts';
+import { type Placed, placeInDirectory } from '../../loader/store/directory.ts';
 import { regionPath } from '../../loader/store/locate.ts';
 import { placeInRegion, type ToPlace } from '../../loader/store/place.ts';
 import type { Entry } from '../../loader/store/slot.ts';
 import { textOf } from '../../loader/store/verify.ts';
 import { parse, printJson } from './options.ts';
 import { UsageError } from './outcome.ts';
-import { bytes, hex, table } from './text.ts';
+import { bytes, describeBacking, facts, hex, table } from './text.ts';
 
 const help = `insitu place: put programs, libraries and data where they can be run from in place.
 
-usage: insitu place [--name NAME] [--create[=SIZE] [--force]] [--json] FILE… REGION
+usage: insitu place [--name NAME] [--create[=SIZE] [--force]] [--json] FILE… REGION|DIRECTORY
 
 REGION is a device-dax node (/dev/dax0.0; devdax: for the only one) or an ordinary file that holds a region. All files are
 placed or none, whatever happens meanwhile; what had the same name is replaced, and goes on where it runs.
+
+Into a DIRECTORY, of a DAX file system above all, each file goes by itself, replacing what had its name: stored so that
+2 MiB pages can map it, if that can be had, and shown by counting page faults.
 
   --name NAME      of the entry, instead of the file's own (one FILE)
   --create[=SIZE]  make the region first if it is not there: of the whole device, or in a new file of SIZE (64M, 2G)
@@ -22,6 +27,7 @@ placed or none, whatever happens meanwhile; what had the same name is replaced, 
   --json           for programs
 
   insitu place --create ./server libz.so.1 /dev/dax0.0 && insitu run devdax:server
+  insitu place ./server libserver.so /mnt/pmem/app && insitu run /mnt/pmem/app/server
   insitu place --create=64M /bin/busybox /dev/shm/region && insitu run region:/dev/shm/region/busybox
 `;
 
@@ -38,11 +44,12 @@ export function main(args: readonly string[]): number {
   }
   const target = positionals.at(-1);
   const paths = positionals.slice(0, -1);
-  if (target === undefined || paths.length === 0) throw new UsageError('place wants FILE… and REGION');
+  if (target === undefined || paths.length === 0)
+    throw new UsageError('place wants FILE… and a REGION or DIRECTORY');
   if (values.name !== undefined && paths.length > 1)
     throw new UsageError('--name is for one FILE; each of several has its own');
+  if (isDirectory(target)) return intoDirectory(paths, target, values);
   const region = regionPath(target);
-  if (isDirectory(region)) throw new UsageError(`${region} is a directory; want a region`);
   const files = paths.map((path): ToPlace => ({ path, name: values.name ?? basename(path) }));
   const onWait = waiting(region);
   if (values.create !== undefined)
@@ -72,6 +79,31 @@ export const waiting = (region: string) => () =>
 
 function isDirectory(path: string): boolean {
   return Boolean(statSync(path, { throwIfNoEntry: false })?.isDirectory());
+}
+
+/** @throws UsageError for options of regions, LoadError for the first file that fails; those before it are placed */
+function intoDirectory(
+  paths: readonly string[],
+  directory: string,
+  { name, create, force, json }: { name?: string; create?: string; force?: boolean; json?: boolean },
+): number {
+  if (create !== undefined || force)
+    throw new UsageError(`${directory} is a directory; --create and --force are for regions`);
+  const placed = paths.map((path) => placeInDirectory(path, directory, name));
+  if (json) printJson({ directory, files: placed });
+  else process.stdout.write(`${placed.map(describe).join('\n\n')}\n`);
+  return 0;
+}
+
+function describe({ path, backing, hugePages, faults, removed }: Placed): string {
+  const rows: [string, string][] = [
+    ['placed', `${path} (${bytes(backing.size)})`],
+    ['stored on', describeBacking(backing)],
+    ['huge pages', describeHugePages(hugePages)],
+  ];
+  if (faults) rows.push(['measured', `${faults.faults} page faults touch all ${faults.pages} pages`]);
+  if (removed.length > 0) rows.push(['removed', `left behind by others: ${removed.join(' ')}`]);
+  return facts(rows);
 }
 
 function report(region: string, entries: readonly Entry[], json: boolean): void {

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { describeHugePages } from '../../loader/huge-pages.ts';
 import { prepare, type RunReport, replaceProcess, supervise } from '../program/index.ts';
 import { evidenceTables } from './evidence-table.ts';
 import { parse, toJson, untilFile } from './options.ts';
@@ -74,6 +75,7 @@ function describe(report: RunReport): string {
     ['planned', `${bytes(report.bytesInPlace)} in place, ${bytes(report.bytesCopied)} copied`],
     ['faults', `${report.faults.minor} minor, ${report.faults.major} major`],
     ['private', report.privateBytes === null ? 'not measured' : `${bytes(report.privateBytes)} at the end`],
+    ...(report.hugePages ? [['huge pages', describeHugePages(report.hugePages)] as [string, string]] : []),
     ['measured', report.evidence.summary],
   ];
   const tables = evidenceTables(report.evidence);

@@ -1,4 +1,5 @@
 // Numbers and tables for people.
+import type { Backing } from '../../loader/backing.ts';
 
 type Output = NodeJS.WriteStream;
 
@@ -30,6 +31,16 @@ export function bytes(count: number): string {
     value /= 1024;
   }
   return `${count} B`;
+}
+
+/** 'ext4 at /mnt: dax (DAX, MAP_SYNC)'. */
+export function describeBacking(backing: Backing): string {
+  const { fileSystem, mountPoint, medium } = backing;
+  const traits = (['dax', 'mapSync', 'volatile', 'noexec'] as const)
+    .filter((trait) => backing[trait])
+    .map((trait) => ({ dax: 'DAX', mapSync: 'MAP_SYNC', volatile: 'volatile', noexec: 'noexec' })[trait]);
+  const where = mountPoint === null ? '' : ` at ${mountPoint}`;
+  return `${fileSystem}${where}: ${medium}${traits.length ? ` (${traits.join(', ')})` : ''}`;
 }
 
 /** Columns as wide as their widest cell; a column of numbers is set flush right. */

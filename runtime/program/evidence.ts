@@ -1,5 +1,5 @@
 // Where the pages of a program, its interpreter and its libraries were when it ended.
-import { type Medium, sense } from '../../loader/backing.ts';
+import { type Medium, OpenFile, sense } from '../../loader/backing.ts';
 import {
   asEvidence,
   type Evidence,
@@ -8,7 +8,9 @@ import {
   summarise,
   totalsOf,
 } from '../../loader/evidence.ts';
-import type { ProcessOutcome } from '../../loader/native.ts';
+import { type HugePages, hugePagesOfImage } from '../../loader/huge-pages.ts';
+import { read } from '../../loader/image.ts';
+import { native, type ProcessOutcome } from '../../loader/native.ts';
 import type { Start } from './index.ts';
 
 export function evidenceOf(outcome: ProcessOutcome, start: Start): Evidence {
@@ -24,6 +26,18 @@ export function evidenceOf(outcome: ProcessOutcome, start: Start): Evidence {
   const { ranges, totals, medium } = first;
   const summary = `${becoming(outcome, start)}${summarise(ranges, medium)}`;
   return { source: sourceOf(files.flatMap((file) => file.ranges)), ranges, totals, summary, files };
+}
+
+/** Whether huge pages can map its text where it is stored; null of a script, and of a copy. */
+export function hugePagesOf({ file: path, start, located, way, place, format }: Start): HugePages | null {
+  if (format !== 'elf-program' || place === 'copy') return null;
+  using file = new OpenFile(path, start, located.size);
+  const image = read(file);
+  try {
+    return hugePagesOfImage(file, image, way === 'execve');
+  } finally {
+    native.closeImage(image.handle);
+  }
 }
 
 /** A program may have become another one by execve(2); a script is run by its interpreter from the start. */
