@@ -65,10 +65,11 @@ function openForCreation(path: string, { size }: CreateOptions): nvm.Region {
 function makeIn(region: nvm.Region, size: number, options: CreateOptions): boolean {
   const { granule, medium } = region.backing;
   const length = Math.max(METADATA, granule);
-  using part = new MappedPart(region, 0, length, true);
-  const before = part.load(0, METADATA);
+  const before = Buffer.alloc(METADATA);
+  nvm.read(region, before, 0);
   if (!mayWrite(region, before, options)) return false;
   allocate(region, 0, length);
+  using part = new MappedPart(region, 0, length, true);
   // What runs from a region that is emptied goes on: its space counts as used before.
   const isUnused = before.every((byte) => byte === 0);
   format(part, size, granule, isUnused ? length : size);

@@ -21,7 +21,8 @@ export interface InUse {
 export function rangesInUse(region: Region, all: Range): InUse {
   const { ranges, unseen } = mappedRanges(region.path);
   const locksLast = region.backing.fileSystem !== 'overlayfs';
-  return { ranges: [...lockedRanges(region, all), ...ranges], unseen: locksLast ? 0 : unseen };
+  const data = ranges.filter(({ start, end }) => start < all.end && end > all.start);
+  return { ranges: [...lockedRanges(region, all), ...data], unseen: locksLast ? 0 : unseen };
 }
 
 function mappedRanges(path: string): { ranges: Range[]; unseen: number } {

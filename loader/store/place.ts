@@ -175,7 +175,7 @@ function writeExtent(store: Store, file: OpenFile, { offset, size, span }: Exten
     got = readSome(file, chunk, done);
     if (done + got > size) throw changed(file.path, size, 'grew');
     const bytes = chunk.subarray(0, got);
-    extent.store(offset + done, bytes);
+    if (got > 0) extent.store(offset + done, bytes);
     hash.update(bytes);
   }
   if (done !== size) throw changed(file.path, size, 'shrank');

@@ -8,9 +8,11 @@ import { native, slots } from '../../loader/native.ts';
 import * as nvm from '../../loader/nvm.ts';
 import * as plan from '../../loader/plan.ts';
 import * as catalog from '../../loader/store/catalog.ts';
+import * as create from '../../loader/store/create.ts';
 import * as locate from '../../loader/store/locate.ts';
 import * as place from '../../loader/store/place.ts';
-import { Store } from '../../loader/store/region.ts';
+import * as region from '../../loader/store/region.ts';
+import * as verify from '../../loader/store/verify.ts';
 import { load, loadSync } from '../../runtime/library/index.ts';
 
 /** What an error looks like from outside. */
@@ -36,7 +38,7 @@ const stage = {
   slots,
   nvm,
   plan,
-  store: { Store, ...catalog, ...locate, ...place },
+  store: { ...catalog, ...create, ...locate, ...place, ...region, ...verify },
   load,
   loadSync,
   /** What an action throws; null when it does not. */

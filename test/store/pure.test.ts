@@ -26,11 +26,54 @@ for (const [name, taken, free] of [
   ['nothing taken', [], [[10, 100]]],
   ['all taken', [[10, 100]], []],
   ['more than all taken', [[0, 200]], []],
-  ['the middle', [[20, 30]], [[10, 20], [30, 100]]], // biome-ignore format: a row
-  ['out of order', [[50, 60], [20, 30]], [[10, 20], [30, 50], [60, 100]]], // biome-ignore format: a row
-  ['overlapping', [[20, 50], [30, 40], [45, 60]], [[10, 20], [60, 100]]], // biome-ignore format: a row
-  ['outside', [[0, 5], [100, 120]], [[10, 100]]], // biome-ignore format: a row
-  ['over the edges', [[5, 15], [90, 120]], [[15, 90]]], // biome-ignore format: a row
+  [
+    'the middle',
+    [[20, 30]],
+    [
+      [10, 20],
+      [30, 100],
+    ],
+  ],
+  [
+    'out of order',
+    [
+      [50, 60],
+      [20, 30],
+    ],
+    [
+      [10, 20],
+      [30, 50],
+      [60, 100],
+    ],
+  ],
+  [
+    'overlapping',
+    [
+      [20, 50],
+      [30, 40],
+      [45, 60],
+    ],
+    [
+      [10, 20],
+      [60, 100],
+    ],
+  ],
+  [
+    'outside',
+    [
+      [0, 5],
+      [100, 120],
+    ],
+    [[10, 100]],
+  ],
+  [
+    'over the edges',
+    [
+      [5, 15],
+      [90, 120],
+    ],
+    [[15, 90]],
+  ],
   ['behind the end', [[150, 160]], [[10, 100]]],
 ] as const)
   allocate(`free: ${name}`, () => {
@@ -40,8 +83,28 @@ for (const [name, taken, free] of [
 for (const [name, free, cursor, span, unit, at] of [
   ['at the cursor', [[0, 100]], 40, 10, 1, 40],
   ['at the next unit behind it', [[0, 100]], 41, 10, 8, 48],
-  ['behind it rather than before', [[0, 30], [60, 100]], 40, 10, 1, 60], // biome-ignore format: a row
-  ['around the end', [[0, 30], [95, 100]], 95, 10, 1, 0], // biome-ignore format: a row
+  [
+    'behind it rather than before',
+    [
+      [0, 30],
+      [60, 100],
+    ],
+    40,
+    10,
+    1,
+    60,
+  ],
+  [
+    'around the end',
+    [
+      [0, 30],
+      [95, 100],
+    ],
+    95,
+    10,
+    1,
+    0,
+  ],
   ['across the cursor', [[0, 100]], 50, 80, 1, 0],
   ['exactly', [[8, 24]], 0, 16, 8, 8],
   ['not, by one byte', [[8, 23]], 0, 16, 8, undefined],
