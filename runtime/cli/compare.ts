@@ -1,6 +1,7 @@
 import { type Comparison, compare } from '../compare/index.ts';
 import { parseArguments } from '../library/prototype.ts';
 import { findProgram } from '../program/index.ts';
+import { waysTable } from './evidence-table.ts';
 import { parse, printJson } from './options.ts';
 import { UsageError } from './outcome.ts';
 import { bytes, progress, table, time } from './text.ts';
@@ -15,7 +16,8 @@ usage: insitu compare [--runs N] [--cold] [--json] FILE [--call 'PROTOTYPE' args
   --json     for programs
 
 Ways: in-place, copy-load (the same bytes read into anonymous memory), dlopen or execve, and mmap-floor (open, map the
-text, touch it: the least that can be). They take turns. "first" is the first load of a process.
+text, touch it: the least that can be). They take turns. "first" is the first load of a process. In the end, untimed, it
+is looked up where the pages are: of a library with all of its text touched, of a program what it touched itself.
 
   insitu compare /usr/lib/x86_64-linux-gnu/libz.so.1 --call 'ulong crc32(ulong, str, uint)' 0 hello 5
   insitu compare --runs 50 /bin/true
@@ -70,12 +72,14 @@ function describe(comparison: Comparison): string {
     `${way.minorFaults + way.majorFaults}`,
   ]);
   const ratios = comparison.ratios.map(({ name, value }) => `  ${name}: ${value}${verdict(name, value)}`);
+  const pages = waysTable(comparison.ways);
   const { file, format, backing, runs, temperature } = comparison;
   return [
     `${file} (${format}) on ${backing.fileSystem}: ${runs} samples a way, ${temperature}`,
     '',
     table([head, ...rows]),
     '',
+    ...(pages === '' ? [] : [pages, '']),
     ...ratios,
     ...comparison.notes.map((note) => `  note: ${note}`),
     '',

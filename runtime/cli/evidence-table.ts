@@ -1,5 +1,11 @@
 // Evidence as tables: of each kind of range, and of each file, how many pages were resident, and where.
-import type { Counts, Evidence, FileEvidence, Totals } from '../../loader/evidence.ts';
+import {
+  type Counts,
+  type Evidence,
+  type FileEvidence,
+  rangeNames,
+  type Totals,
+} from '../../loader/evidence.ts';
 import { table } from './text.ts';
 
 /** Dashes where frame numbers are hidden: nothing is claimed. */
@@ -44,4 +50,22 @@ export function evidenceTables({ totals, files = [] }: Evidence): string {
   const tables = Object.keys(totals).length === 0 ? [] : [evidenceTable(totals)];
   if (files.length > 1) tables.push(fileTable(files));
   return tables.join('\n\n');
+}
+
+/** '4096 NVM', '3 RAM', '2 NVM + 1 RAM'; without frame numbers how many are resident, and nothing of where. */
+function whereabouts(counts: Counts | undefined): string {
+  if (counts === undefined) return '';
+  if (counts.nvm === null) return counts.resident === null ? '–' : `${counts.resident} resident`;
+  const { nvm, ram, elsewhere } = counts;
+  const parts = [nvm ? `${nvm} NVM` : '', ram ? `${ram} RAM` : '', elsewhere ? `${elsewhere} elsewhere` : ''];
+  return parts.filter(Boolean).join(' + ') || '0';
+}
+
+/** A row a way, a column a kind of range: how many pages, and where. */
+export function waysTable(ways: readonly { name: string; evidence: Totals | null }[]): string {
+  const seen = ways.flatMap(({ name, evidence }) => (evidence === null ? [] : [{ name, evidence }]));
+  const kinds = rangeNames.filter((kind) => seen.some(({ evidence }) => evidence[kind]));
+  if (kinds.length === 0) return '';
+  const rows = seen.map(({ name, evidence }) => [name, ...kinds.map((kind) => whereabouts(evidence[kind]))]);
+  return table([['pages in the end', ...kinds], ...rows]);
 }

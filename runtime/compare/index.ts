@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type Backing, OpenFile } from '../../loader/backing.ts';
 import { LoadError } from '../../loader/error.ts';
+import type { Totals } from '../../loader/evidence.ts';
 import { detect, type Format } from '../../loader/format.ts';
 import { type Image, read } from '../../loader/image.ts';
 import { native, prebuilt } from '../../loader/native.ts';
@@ -24,8 +25,13 @@ export interface CompareOptions {
 }
 
 /** Medians of the samples, in what they share with a Sample. */
-export interface Way extends Omit<Sample, 'ns' | 'ending'> {
+export interface Way extends Omit<Sample, 'ns' | 'ending' | 'evidence'> {
   name: WayName;
+  /**
+   * Where its pages were in the end: of a library with all of its text touched, of a program what it touched itself.
+   * Null where that is not looked at.
+   */
+  evidence: Totals | null;
   /** The load of this file after one other small file was loaded the same way, in a process of its own. */
   medianNs: number;
   minNs: number;
@@ -76,14 +82,14 @@ export async function compare(path: string, options: CompareOptions = {}): Promi
       const request = requests.get(name) as Request;
       for (const isWarm of [true, false]) {
         if (cold) native.dropPageCache(path);
-        const sample = await takeSample({ ...request, warm: isWarm });
+        const sample = await takeSample({ ...request, warm: isWarm, evidence: isWarm && i === 0 });
         (isWarm ? warm : first).get(name)?.push(sample);
         options.onProgress?.(++done, total);
       }
     }
   const ways = names.map((name) => summarise(name, warm.get(name) as Sample[], first.get(name) as Sample[]));
   if (program) wantSameEnding(path, warm);
-  if (program) measurePrivateBytes(path, ways, options.args ?? []);
+  if (program) measureAtEnd(path, ways, requests, options.args ?? []);
   const temperature = cold ? 'cold' : 'warm';
   const { format } = image;
   return {
@@ -211,6 +217,7 @@ function summarise(name: WayName, warm: Sample[], first: Sample[]): Way {
     minorFaults: median(of('minorFaults')),
     majorFaults: median(of('majorFaults')),
     privateBytes: median(of('privateBytes')),
+    evidence: warm.find(({ evidence }) => evidence)?.evidence ?? null,
   };
 }
 
@@ -226,12 +233,19 @@ function wantSameEnding(path: string, samples: Map<WayName, Sample[]>): void {
       }
 }
 
-/** Of a program, when it ends: once a way, outside what is timed. */
-function measurePrivateBytes(path: string, ways: Way[], args: string[]): void {
+/** Of a program, when it ends: once a way, outside what is timed, and started as it was for that. */
+function measureAtEnd(path: string, ways: Way[], requests: Map<WayName, Request>, args: string[]): void {
   for (const way of ways) {
-    if (way.name === 'mmap-floor') continue;
+    const program = requests.get(way.name)?.program;
+    if (program === undefined) continue;
     const start = prepare(path, args, { place: way.name === 'copy-load' ? 'copy' : 'in-place' });
-    way.privateBytes = supervise(start, true).privateBytes ?? Number.NaN;
+    const { command, argv } = program;
+    const report = supervise(
+      { ...start, way: way.name === 'execve' ? 'execve' : 'runner', command, argv },
+      true,
+    );
+    way.privateBytes = report.privateBytes ?? Number.NaN;
+    way.evidence = report.evidence.totals;
   }
 }
 

@@ -1,3 +1,5 @@
+import type { Totals } from '../../loader/evidence.ts';
+
 export type WayName = 'in-place' | 'copy-load' | 'dlopen' | 'execve' | 'mmap-floor';
 
 /** What a sample process is to do. Sizes and offsets in bytes. */
@@ -9,6 +11,8 @@ export interface Request {
   text: { vaddr: number; offset: number; length: number };
   /** Bytes of text and read-only data: what any way but a copy maps as it is stored. */
   readOnlyBytes: number;
+  /** Afterwards, untimed: touch all text, and look where the pages are. */
+  evidence?: boolean;
   /** Lowest link-time address and length of the image. */
   lo: number;
   span: number;
@@ -32,6 +36,8 @@ export interface Sample {
   minorFaults: number;
   majorFaults: number;
   privateBytes: number;
+  /** Pages by what they are for, and where they were in the end. */
+  evidence?: Totals;
   /** How a program ended: a way that fails is no faster. */
   ending?: string;
 }

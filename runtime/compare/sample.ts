@@ -1,6 +1,9 @@
 // One sample: a fresh process loads one file one way, and prints what it measured as a line of JSON. Run by
 // compare/index.ts as: node sample.js '<Request as JSON>'.
 import { createRequire } from 'node:module';
+import { OpenFile } from '../../loader/backing.ts';
+import { asEvidence, type Totals, totalsOf } from '../../loader/evidence.ts';
+import { read } from '../../loader/image.ts';
 import { load } from '../../loader/index.ts';
 import { type ImageHandle, native, prebuilt, slot, slots } from '../../loader/native.ts';
 import { Report } from '../../loader/report.ts';
@@ -17,6 +20,7 @@ interface Loading {
   address(name: string): bigint;
   report(): Pick<Sample, 'phases' | 'bytesInPlace' | 'bytesCopied'>;
   privateBytes(): number;
+  bias(): bigint;
 }
 
 function insituLoading(place: 'in-place' | 'copy'): Loading {
@@ -41,6 +45,7 @@ function insituLoading(place: 'in-place' | 'copy'): Loading {
       };
     },
     privateBytes: () => anonymousBytes(report().base),
+    bias: () => report().bias,
   };
 }
 
@@ -54,7 +59,16 @@ function dlopenLoading(): Loading {
     address: (name) => native.dlsym(handle, name),
     report: () => ({ phases: {}, bytesInPlace: request.readOnlyBytes, bytesCopied: 0 }),
     privateBytes: () => anonymousBytes(native.dlopenBase(handle) + BigInt(request.lo)),
+    bias: () => native.dlopenBase(handle),
   };
+}
+
+/** Of a library in this process, whoever mapped it. All of its text is touched first, or it would not be there to see. */
+function evidenceAt(bias: bigint): Totals {
+  native.touchPages(bias + BigInt(request.text.vaddr), request.text.length - native.pageSize + 1);
+  using file = new OpenFile(request.file);
+  const { handle } = read(file);
+  return totalsOf(asEvidence(native.imageCensus(handle, bias), file.backing.medium));
 }
 
 function anonymousBytes(base: bigint): number {
@@ -112,7 +126,9 @@ function sampleLibrary(): Sample {
   const whole = Number(loaded - begin);
   const phases: Record<string, number> = request.way === 'dlopen' ? { dlopen: whole } : { ...report.phases };
   phases[invoke ? 'call' : 'touch'] = Number(end - loaded);
-  return { ...report, phases, ns: Number(end - begin), ...faults, privateBytes: loading.privateBytes() };
+  const privateBytes = loading.privateBytes();
+  const seen = request.evidence ? { evidence: evidenceAt(loading.bias()) } : {};
+  return { ...report, phases, ns: Number(end - begin), ...faults, privateBytes, ...seen };
 }
 
 /** The least: open, map text, touch its first byte. */
