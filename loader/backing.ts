@@ -154,6 +154,8 @@ export interface Mount {
   mountPoint: string;
   fileSystem: string;
   source: string;
+  /** 'major:minor' of the file system. */
+  device: string;
   /** Of the mount and of the file system, comma separated. */
   options: string;
 }
@@ -172,6 +174,7 @@ export function mounts(): Map<number, Mount> {
       mountPoint: decode(fields[4] as string),
       fileSystem: fields[dash + 1] ?? '',
       source: decode(fields[dash + 2] ?? ''),
+      device: fields[2] ?? '',
       options: `${fields[5]},${fields[dash + 3] ?? ''}`,
     });
   }

@@ -34,8 +34,8 @@ function candidates(): string[] {
   return [...dax, ...first, ...ram, tmpdir()].filter((path, i, list) => list.indexOf(path) === i);
 }
 
-/** Tries a directory by making a file in it. */
-function tryDirectory(directory: string): Backing | string {
+/** Tries a directory by making a file in it: what new files there are stored on, or why there can be none. */
+export function tryDirectory(directory: string): Backing | string {
   try {
     accessSync(directory, constants.W_OK | constants.X_OK);
     const probeDirectory = mkdtempSync(join(directory, '.insitu-'));

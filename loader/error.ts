@@ -82,6 +82,11 @@ export function inFile(path: string, thrown: unknown): unknown {
     return thrown;
   if (error.syscall === undefined || error.errno === undefined)
     return new LoadError(error.code, path, error.message, error.offset);
-  const text = `${error.code}: ${error.message}, ${error.syscall}`;
+  // Node's own, of node:fs, say code, system call and path already.
+  const ofNode = error.message.startsWith(`${error.code}: `);
+  const reason = ofNode
+    ? error.message.slice(error.code.length + 2).split(`, ${error.syscall}`, 1)[0]
+    : error.message;
+  const text = `${error.code}: ${reason}, ${error.syscall}`;
   return new LoadError(error.code, path, text, 0, { errno: error.errno, syscall: error.syscall });
 }

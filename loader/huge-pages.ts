@@ -111,7 +111,9 @@ function ofLayout(
   }
   if (address) return answer('address', address.reason, address.command);
   const known = layout.absolute ? '' : ' of its device (where that begins on the medium, only root is told)';
-  const reason = `all ${blocks} 2 MiB blocks of its text lie on 2 MiB boundaries${known}`;
+  const rest = Math.ceil((text.size - blocks * HUGE) / native.pageSize);
+  const ends = rest === 0 ? '' : `; ${rest} pages at its ends are in none`;
+  const reason = `all ${blocks} 2 MiB blocks of its text lie on 2 MiB boundaries${known}${ends}`;
   return { possible: true, obstacle: null, reason, command: null, blocks, huge };
 }
 
@@ -192,5 +194,8 @@ export function addressOfExecve(image: Image, text: LinkedText): AddressObstacle
   const reason = isFixed
     ? `it is linked to address ${hex(text.vaddr)}, which does not fit ${hex(text.offset)} of the file modulo 2 MiB`
     : `execve maps it at a random multiple of ${hex(align)}; want its segments aligned to 2 MiB`;
-  return { reason, command: RELINK };
+  return {
+    reason,
+    command: isFixed ? RELINK : `${RELINK}   # or start it by insitu-exec, which maps it where it fits`,
+  };
 }

@@ -24,7 +24,10 @@ export function main(args: readonly string[]): number {
 function describe(d: Diagnosis): string {
   const list = (lines: string[]) => (lines.length ? lines.join('; ') : 'none');
   const rows: [string, string][] = [
-    ['DAX mounts', list(d.daxMounts.map((m) => `${m.mountPoint} (${m.fileSystem} on ${m.source})`))],
+    [
+      'DAX mounts',
+      list(d.daxMounts.map((m) => `${m.mountPoint} (${m.fileSystem} on ${m.source}): ${m.files}`)),
+    ],
     ['device-dax', list(d.deviceDax.map((device) => `${device.path} (${device.size} bytes)`))],
     ['pmem devices', list(d.pmemDevices)],
     ['RAM file systems', list(d.ramMounts.map((m) => `${m.mountPoint}${m.noexec ? ' (noexec)' : ''}`))],

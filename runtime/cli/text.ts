@@ -1,5 +1,6 @@
 // Numbers and tables for people.
 import type { Backing } from '../../loader/backing.ts';
+import { whyNoDax } from '../../loader/no-dax.ts';
 
 type Output = NodeJS.WriteStream;
 
@@ -40,7 +41,8 @@ export function describeBacking(backing: Backing): string {
     .filter((trait) => backing[trait])
     .map((trait) => ({ dax: 'DAX', mapSync: 'MAP_SYNC', volatile: 'volatile', noexec: 'noexec' })[trait]);
   const where = mountPoint === null ? '' : ` at ${mountPoint}`;
-  return `${fileSystem}${where}: ${medium}${traits.length ? ` (${traits.join(', ')})` : ''}`;
+  const missing = whyNoDax(backing);
+  return `${fileSystem}${where}: ${medium}${traits.length ? ` (${traits.join(', ')})` : ''}${missing ? `: ${missing}` : ''}`;
 }
 
 /** Columns as wide as their widest cell; a column of numbers is set flush right. */

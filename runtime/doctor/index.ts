@@ -1,12 +1,14 @@
 // Which NVM a machine has, and what to do where it has none. Looks; changes nothing but a probe file that it removes.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { type Mount, mounts } from '../../loader/backing.ts';
-import { defaultRegion, type RegionDirectory } from '../../loader/default-region.ts';
+import { join } from 'node:path';
+import { type Mount, mounts, sense } from '../../loader/backing.ts';
+import { defaultRegion, type RegionDirectory, tryDirectory } from '../../loader/default-region.ts';
+import { daxOption, deviceHasDax, whyNoDax } from '../../loader/no-dax.ts';
 import { writeBackInstruction } from '../../loader/nvm.ts';
 
 export interface Diagnosis {
-  /** Mounts whose file system says dax; a file's own state is what inspect shows. */
-  daxMounts: Mount[];
+  /** Mounts with a dax option on a device that has DAX, each with what was found of files on it. */
+  daxMounts: DaxMount[];
   deviceDax: { path: string; size: number }[];
   pmemDevices: string[];
   ramMounts: { mountPoint: string; noexec: boolean }[];
@@ -19,13 +21,20 @@ export interface Diagnosis {
   advice: { why: string; command: string }[];
 }
 
+export interface DaxMount extends Mount {
+  /** What a new file there gets, or of a read-only one what a file there has. */
+  files: string;
+}
+
 const hasOption = (mount: Mount, pattern: RegExp) =>
   mount.options.split(',').some((option) => pattern.test(option));
 
 export function examine(): Diagnosis {
   // One mount may lie over another: the last is the one to be seen.
   const all = [...new Map([...mounts().values()].map((mount) => [mount.mountPoint, mount])).values()];
-  const daxMounts = all.filter((mount) => hasOption(mount, /^dax(=always|=inode)?$/));
+  const daxMounts = all
+    .filter((mount) => /^dax(=always|=inode)?$/.test(daxOption(mount) ?? '') && deviceHasDax(mount) !== false)
+    .map((mount) => ({ ...mount, files: filesOf(mount) }));
   const deviceDax = namesIn('/sys/bus/dax/devices').map((name) => ({
     path: `/dev/${name}`,
     size: Number(textOf(`/sys/bus/dax/devices/${name}/size`) || 0),
@@ -48,6 +57,26 @@ export function examine(): Diagnosis {
     node: `${process.version}${olderThan(22, 15) ? ' (works; 22.15 or later recommended)' : ''}`,
   };
   return { ...found, advice: advise(found) };
+}
+
+/** By a file, as the mount only says what was wished for: a new one, or where none can be made, one that is there. */
+function filesOf({ mountPoint }: Mount): string {
+  const tried = tryDirectory(mountPoint);
+  if (typeof tried !== 'string')
+    return tried.dax ? 'new files have DAX' : `new files have none: ${whyNoDax(tried)}`;
+  const [file] = regularFilesIn(mountPoint);
+  if (file === undefined) return tried;
+  const { dax } = sense(join(mountPoint, file));
+  return `${tried}; ${file} has ${dax ? 'DAX' : 'no DAX'}`;
+}
+
+function regularFilesIn(directory: string): string[] {
+  try {
+    const entries = readdirSync(directory, { withFileTypes: true });
+    return entries.filter((entry) => entry.isFile()).map(({ name }) => name);
+  } catch {
+    return []; // not for us to see
+  }
 }
 
 function namesIn(directory: string): string[] {
@@ -85,7 +114,12 @@ function advise(found: Omit<Diagnosis, 'advice'>): Diagnosis['advice'] {
   const advice: Diagnosis['advice'] = [];
   const add = (why: string, command: string) => advice.push({ why, command });
   const [pmem] = found.pmemDevices;
-  if (found.daxMounts.length === 0 && pmem !== undefined)
+  const used = [...mounts().values()].find((mount) => found.pmemDevices.includes(mount.source));
+  if (found.daxMounts.length === 0 && used !== undefined) {
+    const how = daxOption(used) ?? 'no dax option';
+    const remount = `umount ${used.mountPoint} && mount -o dax=always ${used.source} ${used.mountPoint}`;
+    add(`${used.source} is NVM, mounted at ${used.mountPoint} with ${how}`, remount);
+  } else if (found.daxMounts.length === 0 && pmem !== undefined)
     add(
       `${pmem} is NVM without a DAX file system (this erases it)`,
       `mkfs.ext4 ${pmem} && mount -o dax=always ${pmem} /mnt`,

@@ -8,6 +8,7 @@ import { detect, type Format, type ProgramKind } from '../../loader/format.ts';
 import type { HugePages } from '../../loader/huge-pages.ts';
 import { read } from '../../loader/image.ts';
 import { native, type ProcessOutcome, prebuilt } from '../../loader/native.ts';
+import { whyNoDax } from '../../loader/no-dax.ts';
 import { type PlanSegment, plan } from '../../loader/plan.ts';
 import type { Faults, Phase } from '../../loader/report.ts';
 import { type Located, locate } from '../../loader/store/locate.ts';
@@ -161,7 +162,7 @@ function requireInPlace(path: string, backing: Backing, segments: readonly PlanS
     throw new LoadError(
       'ERR_NOT_IN_PLACE',
       path,
-      `is ${what} (${backing.fileSystem}); want a DAX file or device-dax`,
+      `is ${what} (${[backing.fileSystem, whyNoDax(backing)].filter(Boolean).join(': ')}); want a DAX file or device-dax`,
     );
   }
   // Data on device-dax is copied at once, where elsewhere its pages are by the first write to them.

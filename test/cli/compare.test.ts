@@ -14,8 +14,11 @@ const directory = mkdtempSync(join(tmpdir(), 'insitu-compare-'));
 process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
 const crc = ['--call', 'ulong crc32(ulong, str, uint)', '0', 'hello', '5'];
 
+type Counts = Record<'pages' | 'resident' | 'private', number>;
+
 interface Way {
   name: string;
+  evidence: Record<string, Counts> | null;
   medianNs: number;
   minNs: number;
   p90Ns: number;
@@ -44,7 +47,7 @@ function refused(status: number, message: RegExp, ...args: string[]): void {
 }
 
 const wayKeys =
-  'name medianNs minNs p90Ns firstMedianNs phases bytesInPlace bytesCopied minorFaults majorFaults privateBytes';
+  'name medianNs minNs p90Ns firstMedianNs phases bytesInPlace bytesCopied minorFaults majorFaults privateBytes evidence';
 
 compare('a library: four ways, their numbers and ratios', () => {
   const { found, ways } = comparison('--runs', '2', samples.hash);
@@ -54,7 +57,8 @@ compare('a library: four ways, their numbers and ratios', () => {
   for (const way of found.ways) {
     assert.equal(Object.keys(way).sort(), wayKeys.split(' ').sort(), way.name);
     for (const [key, value] of Object.entries(way))
-      if (key !== 'name' && key !== 'phases') assert.ok(Number.isFinite(value), `${way.name}.${key}`);
+      if (!['name', 'phases', 'evidence'].includes(key))
+        assert.ok(Number.isFinite(value), `${way.name}.${key}`);
     assert.ok(way.minNs > 0 && way.minNs <= way.medianNs && way.medianNs <= way.p90Ns, way.name);
   }
   assert.equal(Object.keys(found.ratios[0]), ['name', 'value']);
@@ -65,6 +69,32 @@ compare('a library: four ways, their numbers and ratios', () => {
   assert.ok((ways.get('copy-load')?.bytesCopied ?? 0) > 0);
   assert.is(ways.get('copy-load')?.bytesInPlace, 0);
   assert.ok('map' in (ways.get('in-place')?.phases ?? {}) && 'copy' in (ways.get('copy-load')?.phases ?? {}));
+});
+
+compare('where the pages of each way were in the end: of a library, all text touched', () => {
+  const { ways } = comparison('--runs', '1', samples.hash);
+  const text = (way: string) => {
+    const counts = ways.get(way)?.evidence?.text;
+    return counts && [counts.resident === counts.pages, counts.private];
+  };
+  assert.equal([text('in-place'), text('dlopen'), text('mmap-floor')], [[true, 0], [true, 0], undefined]);
+  const copied = ways.get('copy-load')?.evidence;
+  for (const kind of ['text', 'rodata', 'data'])
+    assert.is(copied?.[kind]?.private, copied?.[kind]?.pages, `${kind} of the copy`);
+  assert.match(insitu(['compare', '--runs', '1', samples.hash]).stdout, /^pages in the end +text +rodata /m);
+});
+
+compare('and of a program, what it touched itself', () => {
+  const { ways } = comparison('--runs', '1', '/bin/true');
+  for (const [way, isCopy] of [
+    ['in-place', false],
+    ['execve', false],
+    ['copy-load', true],
+  ] as const) {
+    const text = ways.get(way)?.evidence?.text;
+    assert.ok(text && text.resident > 0, way);
+    assert.is(text.private, isCopy ? text.resident : 0, way);
+  }
 });
 
 compare('a library with its first call', () => {
