@@ -63,7 +63,7 @@ export function placeInDirectory(path: string, directory: string, name = basenam
 function fill({ fd, path }: Temporary, source: OpenFile): void {
   const { size, mode } = fstatSync(source.fd);
   using own = new OpenFile(path);
-  setAside(fd, size, own.backing.medium === 'dax');
+  setAside(path, fd, size, own.backing.medium === 'dax');
   const chunk = Buffer.allocUnsafe(CHUNK);
   let done = 0;
   for (let got = -1; got !== 0; done += got) {

@@ -9,6 +9,8 @@ import * as nvm from '../../loader/nvm.ts';
 import * as plan from '../../loader/plan.ts';
 import * as catalog from '../../loader/store/catalog.ts';
 import * as create from '../../loader/store/create.ts';
+import * as directory from '../../loader/store/directory.ts';
+import * as layOut from '../../loader/store/lay-out.ts';
 import * as locate from '../../loader/store/locate.ts';
 import * as place from '../../loader/store/place.ts';
 import * as region from '../../loader/store/region.ts';
@@ -38,7 +40,7 @@ const stage = {
   slots,
   nvm,
   plan,
-  store: { ...catalog, ...create, ...locate, ...place, ...region, ...verify },
+  store: { ...catalog, ...create, ...directory, ...layOut, ...locate, ...place, ...region, ...verify },
   load,
   loadSync,
   /** What an action throws; null when it does not. */
