@@ -179,6 +179,6 @@ export const native: Addon = loadAddon();
  * The numbers of one native call, in and out: this thread's own, good until the next call. native/addon.cc says at
  * each function which slot holds what; the TypeScript beside each call reads them out at once.
  */
-export const slots = new Float64Array(32 + 8 * 64);
+export const slots = new Float64Array(32 + 8 * 96);
 
 export const slot = (index: number): number => slots[index] as number;

@@ -53,6 +53,7 @@ const reasons = [
   'device-dax has no private mappings',
   'address and file offset differ modulo the unit of mapping',
   'another segment lies in the same unit of mapping',
+  'read-only: the stored page itself; a unit of mapping that holds text and other data is executable',
 ] as const;
 
 /**

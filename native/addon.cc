@@ -26,7 +26,7 @@ namespace {
 using Info = Napi::CallbackInfo;
 
 /// Length of the Float64Array: a head of 32, then 8 for each planned segment.
-constexpr size_t kSlots = 32 + 8 * 2 * kMaxSegments;
+constexpr size_t kSlots = 32 + 8 * 3 * kMaxSegments;
 
 /// `message` for people; `code`, `errno`, `syscall`, `offset` for loader/error.ts.
 Napi::Error to_error(Napi::Env env, const Failure& failure) {
@@ -349,6 +349,7 @@ Napi::Value close_image(const Info& info) {
   held.library->close();
   // Now, and not when the handle is collected: a loop of loads may run for long before that.
   if (!held.library->stays_mapped()) held.library.reset();
+  held.view.reset();
   return info.Env().Undefined();
 }
 

@@ -13,18 +13,36 @@ uint32_t prot_of(uint32_t flags) {
   return PROT_READ | (flags & PF_W ? PROT_WRITE : 0u) | (flags & PF_X ? PROT_EXEC : 0u);
 }
 
-/// Where the unit of mapping is larger than a page: whole units are mapped, and no other segment may lie in
-/// them.
-Reason granule_obstacle(const Image& image, uint32_t index, const StorageRules& rules, uint64_t page) {
-  const uint64_t granule = rules.granule;
-  if (granule == page) return Reason::none;  // read_image has seen to it
+struct Part {
+  uint64_t first, end;  // vaddr
+};
+
+/// Read-only segments that lie in memory as they lie in the file can share a mapping.
+bool joinable(const Segment& a, const Segment& b) {
+  const auto as_stored = [](const Segment& s) { return !(s.flags & PF_W) && s.mem_size == s.file_size; };
+  return as_stored(a) && as_stored(b) && a.vaddr - a.offset == b.vaddr - b.offset;
+}
+
+/// Where the unit of mapping is larger than a page, whole units are mapped: what else lies in them has to be
+/// joinable. The part of a segment of which that is so; `shared` = with text or read-only data in the same
+/// mapping.
+Part mappable(const Image& image, uint32_t index, uint64_t granule, uint64_t page, bool& shared) {
   const Segment& s = image.segments[index];
-  if ((s.vaddr - s.offset - rules.start) % granule != 0) return Reason::granule_mismatch;
-  const bool before =
-      index > 0 && page_up(image.segments[index - 1].end(), page) > page_down(s.vaddr, granule);
-  const bool behind = index + 1 < image.segment_count &&
-                      page_down(image.segments[index + 1].vaddr, page) < page_up(s.end(), granule);
-  return before || behind ? Reason::granule_shared : Reason::none;
+  Part part{s.vaddr, s.end()};
+  if (granule == page) return part;  // read_image has seen to it
+  for (uint32_t i = 0; i < image.segment_count; i++) {
+    const Segment& other = image.segments[i];
+    const bool before = i < index && page_up(other.end(), page) > page_down(s.vaddr, granule);
+    const bool behind = i > index && page_down(other.vaddr, page) < page_up(s.end(), granule);
+    if (!before && !behind) continue;
+    if (joinable(s, other))
+      shared = shared || (s.flags & PF_X) != (other.flags & PF_X);
+    else if (before)
+      part.first = page_down(s.vaddr, granule) + granule;
+    else
+      part.end = page_down(s.end() - 1, granule);
+  }
+  return part;
 }
 
 /// Why a segment can't be mapped where it is stored.
@@ -35,7 +53,8 @@ Reason obstacle(const Image& image, uint32_t index, const StorageRules& rules, u
   } else if (s.mem_size > s.file_size) {
     return Reason::read_only_zero_fill;  // the rest of its last page in the file need not be zero
   }
-  return granule_obstacle(image, index, rules, page);
+  if (rules.granule == page) return Reason::none;  // read_image has seen to it
+  return (s.vaddr - s.offset - rules.start) % rules.granule != 0 ? Reason::granule_mismatch : Reason::none;
 }
 
 void plan_segment(const Image& image, uint32_t index, const StorageRules& rules, bool copy, Plan& plan) {
@@ -50,8 +69,21 @@ void plan_segment(const Image& image, uint32_t index, const StorageRules& rules,
   const Reason hindrance = copy ? Reason::asked : obstacle(image, index, rules, plan.page);
   if (hindrance != Reason::none)
     return add(s.offset, s.file_size, s.vaddr, s.mem_size, Placement::copied, hindrance);
-  if (!(s.flags & PF_W))
-    return add(s.offset, s.file_size, s.vaddr, s.mem_size, Placement::in_place, Reason::read_only);
+  bool shared = false;
+  const Part part = mappable(image, index, rules.granule, plan.page, shared);
+  const auto add_part = [&](uint64_t first, uint64_t end, Placement placement, Reason reason) {
+    if (first < end) add(s.offset + first - s.vaddr, end - first, first, end - first, placement, reason);
+  };
+  if (part.first >= part.end)
+    return add(s.offset, s.file_size, s.vaddr, s.mem_size, Placement::copied, Reason::granule_shared);
+  if (!(s.flags & PF_W)) {
+    add_part(s.vaddr, part.first, Placement::copied, Reason::granule_shared);
+    add_part(part.first, part.end, Placement::in_place,
+             shared ? Reason::read_only_shared : Reason::read_only);
+    return add_part(part.end, s.end(), Placement::copied, Reason::granule_shared);
+  }
+  if (part.first != s.vaddr || part.end != s.end())
+    return add(s.offset, s.file_size, s.vaddr, s.mem_size, Placement::copied, Reason::granule_shared);
   // Copy-on-write where the file has bytes, anonymous memory from the first whole page of .bss on.
   const uint64_t stored_end = page_up(s.file_end(), plan.page);
   const uint64_t stored = s.end() < stored_end ? s.mem_size : stored_end - s.vaddr;
@@ -104,6 +136,9 @@ const char* reason_text(Reason reason) {
       return "address and file offset differ modulo the unit of mapping";
     case Reason::granule_shared:
       return "another segment lies in the same unit of mapping";
+    case Reason::read_only_shared:
+      return "read-only: the stored page itself; a unit of mapping that holds text and other data is "
+             "executable";
   }
   return "";
 }

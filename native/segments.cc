@@ -43,6 +43,12 @@ bool map_file(const Source& source, const PlannedSegment& s, const Pages& pages,
   return true;
 }
 
+/// Whether both can be parts of one mapping: they lie in memory as they lie in the file.
+bool continues(const PlannedSegment& s, const PlannedSegment& other) {
+  return s.placement == Placement::in_place && other.placement == Placement::in_place &&
+         other.vaddr - other.file_offset == s.vaddr - s.file_offset;
+}
+
 /// Read-only segments that lie in memory as they lie in the file are one mapping until text is made
 /// executable: how many from `first` on, and all of their pages.
 uint32_t joined(const Plan& plan, uint32_t first, Pages& pages) {
@@ -53,10 +59,9 @@ uint32_t joined(const Plan& plan, uint32_t first, Pages& pages) {
   for (; next < plan.count; next++) {
     const PlannedSegment& other = plan.segments[next];
     const Pages more = pages_of(other, plan);
-    if (other.placement != Placement::in_place ||
-        other.vaddr - other.file_offset != s.vaddr - s.file_offset || more.vaddr != pages.vaddr + pages.size)
-      break;
-    pages.size += more.size;
+    const uint64_t end = pages.vaddr + pages.size;
+    if (!continues(s, other) || more.vaddr > end) break;
+    if (more.vaddr + more.size > end) pages.size = more.vaddr + more.size - pages.vaddr;
   }
   return next - first;
 }
@@ -130,14 +135,18 @@ bool check_plan(const Plan& plan, Failure& failure) {
       plan.hi > kAddressLimit)
     return fail(failure, "ERR_PLAN", 0) << "plan " << Hex{plan.lo} << " to " << Hex{plan.hi} << " aligned to "
                                         << Hex{plan.alignment} << " is not one of whole pages";
-  uint64_t taken = plan.lo;
+  uint64_t taken = plan.lo, ended = plan.lo;
   for (uint32_t i = 0; i < plan.count; i++) {
     if (!check_segment(plan.segments[i], plan, failure)) return false;
     const Pages pages = pages_of(plan.segments[i], plan);
-    if (pages.vaddr < taken || pages.vaddr + pages.size > page_up(plan.hi, plan.granule))
+    // Two may share a unit of one mapping, where no page is both.
+    const bool shares = i > 0 && continues(plan.segments[i - 1], plan.segments[i]) &&
+                        pages.vaddr + plan.granule >= taken && plan.segments[i].vaddr >= ended;
+    if ((pages.vaddr < taken && !shares) || pages.vaddr + pages.size > page_up(plan.hi, plan.granule))
       return fail(failure, "ERR_PLAN", plan.segments[i].file_offset)
              << "planned segment at " << Hex{plan.segments[i].vaddr} << " overlaps another one";
-    taken = pages.vaddr + pages.size;
+    taken = pages.vaddr + pages.size > taken ? pages.vaddr + pages.size : taken;
+    ended = plan.segments[i].vaddr + plan.segments[i].mem_size;
   }
   return true;
 }

@@ -25,6 +25,7 @@ enum class Reason : uint32_t {
   no_private_mappings = 6,  // copied: device-dax has none
   granule_mismatch = 7,     // copied: address and file offset differ modulo the unit of mapping
   granule_shared = 8,       // copied: another segment lies in the same unit of mapping
+  read_only_shared = 9,     // in place; text and other read-only data share a unit, which is executable
 };
 
 struct PlannedSegment {
@@ -37,7 +38,8 @@ struct PlannedSegment {
 };
 
 struct Plan {
-  PlannedSegment segments[2 * kMaxSegments];
+  /// Each segment is one of these or, where others share its first or last unit of mapping, up to three.
+  PlannedSegment segments[3 * kMaxSegments];
   uint32_t count = 0;
   uint64_t lo = 0, hi = 0;
   uint64_t start = 0;  // of the image in its file, bytes

@@ -9,6 +9,7 @@ import { type Plan, type PlanSegment, plan, type StorageRules } from '../../load
 import { temporaryDirectory } from '../build/compile.ts';
 import { type LibraryOptions, minimalLibrary, minimalProgram } from '../build/elf.ts';
 import type { Values } from '../build/fields.ts';
+import { generateLibrary } from '../build/generate.ts';
 
 const page = 4096;
 const huge = 2 << 20;
@@ -35,6 +36,8 @@ const written = 'writable: a page is copied by the first write to it';
 const asked = 'a copy-load was asked for';
 const noPrivate = 'device-dax has no private mappings';
 const shared = 'another segment lies in the same unit of mapping';
+const executable =
+  'read-only: the stored page itself; a unit of mapping that holds text and other data is executable';
 const mismatch = 'address and file offset differ modulo the unit of mapping';
 
 /** File offsets and addresses of the minimal library: see test/build/elf.ts. */
@@ -185,6 +188,25 @@ byGranule('text beside other segments in one unit is copied, tables alone in the
     ],
   );
 });
+
+byGranule(
+  'what lies in memory as in the file shares units with its like; only the unit that data shares is copied',
+  () => {
+    using file = new OpenFile(
+      generateLibrary({ textMiB: 5, relocations: 'many', dir: temporaryDirectory() }),
+    );
+    const planned = plan(read(file), devdax);
+    const [tables, text, tail, data] = planned.segments;
+    assert.is(planned.segments.length, 4);
+    assert.equal([tables?.placement, tables?.prot, tables?.reason], ['in-place', 'r--', executable]);
+    assert.equal([text?.placement, text?.prot, text?.reason], ['in-place', 'r-x', executable]);
+    assert.equal([tail?.placement, tail?.prot, tail?.reason], ['copied', 'r-x', shared]);
+    assert.equal([data?.placement, data?.reason], ['copied', noPrivate]);
+    const end = (s: PlanSegment | undefined) => (s?.vaddr ?? 0) + (s?.memSize ?? 0);
+    assert.equal([end(text), end(text) % huge, tail?.fileOffset], [tail?.vaddr, 0, tail?.vaddr]);
+    assert.is((text?.memSize ?? 0) + (tail?.memSize ?? 0), 5 << 20);
+  },
+);
 
 byGranule('the image starts inside a unit', () => {
   const image = spread(huge, 2 * huge);
