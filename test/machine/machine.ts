@@ -83,10 +83,8 @@ export class Machine {
     });
     this.pid = this.#child.pid ?? -1;
     running.add(this);
-    const timer = setTimeout(
-      () => this.cut(`took longer than ${guest.timeoutMs} ms`),
-      guest.timeoutMs ?? 600_000,
-    );
+    const limit = guest.timeoutMs ?? 600_000;
+    const timer = setTimeout(() => this.cut(`took longer than ${limit / 1000} s`), limit);
     this.#listen(guest.onLine);
     this.ended = new Promise((resolve) => {
       this.#child.once('error', (error) => {

@@ -1,11 +1,12 @@
 // What the guest runs: compiled on the host, because a compiler is 18 times slower in there.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { compileC } from '../build/compile.ts';
 import { generateLibrary } from '../build/generate.ts';
+import { makeErofs } from './erofs.ts';
 
 /** Linked so that no two segments share a 2 MiB unit. */
 const HUGE = 2 << 20;
@@ -72,6 +73,18 @@ function systemLibraries(): string[] {
   return [path(/libc\.so\.6 => (\S+)/), path(/(\/\S*ld-linux\S+)/)];
 }
 
+/** What the other media get by `insitu place`, on a medium that nothing can be placed on. */
+export const placed = ['text64.so', 'static', 'dynamic', 'libside.so', 'ld-linux-x86-64.so.2', 'libc.so.6'];
+
+function buildErofs(directory: string): void {
+  const content = join(directory, 'erofs');
+  mkdirSync(content);
+  for (const name of placed) linkSync(join(directory, name), join(content, name));
+  copyFileSync(process.execPath, join(content, 'node'));
+  makeErofs(content, join(directory, 'erofs.img'));
+  rmSync(content, { recursive: true });
+}
+
 /** @throws Error when something could not be compiled */
 export function buildPayload(): Payload {
   const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -104,6 +117,7 @@ export function buildPayload(): Payload {
   const source = fileURLToPath(new URL('./guest/truth.c', import.meta.url));
   compileC(readFileSync(source, 'utf8'), { name: 'truth', kind: 'static', dir: directory, flags: ['-O1'] });
   writeFileSync(join(directory, 'script.js'), script);
+  buildErofs(directory);
   return {
     directory,
     code: join(root, 'build/test/machine'),

@@ -56,6 +56,10 @@ export function countOf(pid: number, address: bigint, length: number): Count {
   return { pages, present, nvm, ram };
 }
 
+/** Addresses of the pages of a range that are in System RAM. */
+export const pagesInRam = (pid: number, address: bigint, length: number): bigint[] =>
+  ask('in-ram', String(pid), String(address), String(length)).split('\n').filter(Boolean).map(BigInt);
+
 export const grantsMapSync = (file: string) => ask('map-sync', file) === 'yes';
 
 export const faultsOf = (file: string, offset: number, length: number) =>

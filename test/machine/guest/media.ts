@@ -12,6 +12,8 @@ export interface Medium {
   mapSync: boolean;
   /** Minor faults that 64 MiB of text cost when each page is run, where a huge page each is what it is made for. */
   faults: number | 'small pages';
+  /** Through the command line too. */
+  inspected?: boolean;
   /** Files are there already. */
   readOnly?: boolean;
   prepare?: () => void;
@@ -40,7 +42,15 @@ export const media: readonly Medium[] = [
     mapSync: true,
     faults: 'small pages',
   },
-  { name: 'xfs, 2 MiB stripes', at: '/mnt/xfs', kind: 'dax', fileSystem: 'xfs', mapSync: true, faults: 32 },
+  {
+    name: 'xfs, 2 MiB stripes',
+    at: '/mnt/xfs',
+    kind: 'dax',
+    fileSystem: 'xfs',
+    mapSync: true,
+    faults: 32,
+    inspected: true,
+  },
   {
     name: 'erofs',
     at: '/mnt/erofs',
@@ -57,6 +67,7 @@ export const media: readonly Medium[] = [
     fileSystem: 'devdax',
     mapSync: true,
     faults: 32,
+    inspected: true,
   },
   {
     name: 'device-dax, 4 KiB units',
@@ -115,6 +126,7 @@ export const media: readonly Medium[] = [
     fileSystem: 'ext4',
     mapSync: false,
     faults: 'small pages',
+    inspected: true,
   },
   {
     name: 'tmpfs',

@@ -5,6 +5,7 @@
 //   memory:
 //                               PROTECTION PAGES PRESENT NVM RAM START OFFSET PATH
 //   truth range PID ADDRESS LENGTH     PAGES PRESENT NVM RAM
+//   truth in-ram PID ADDRESS LENGTH    the addresses of its pages that are in System RAM
 //   truth map-sync FILE         yes or no
 //   truth faults FILE OFFSET LENGTH    touches one byte a page, read-only, at a 2 MiB-congruent address;
 //   counts minor faults
@@ -106,6 +107,13 @@ static void range(char** arguments) {
   printf("%lu %lu %lu %lu\n", c.pages, c.present, c.nvm, c.ram);
 }
 
+static void in_ram(char** arguments) {
+  const int pagemap = open_pagemap(arguments[0]);
+  const uint64_t address = strtoull(arguments[1], 0, 0), length = strtoull(arguments[2], 0, 0);
+  for (uint64_t at = address; at < address + length; at += PAGE)
+    if (count_pages(pagemap, at, PAGE).ram) printf("0x%lx\n", at);
+}
+
 static int open_file(const char* path) {
   const int fd = open(path, O_RDONLY);
   if (fd < 0) die(path);
@@ -146,11 +154,13 @@ int main(int count, char** arguments) {
     pages(arguments[2], arguments + 3);
   else if (!strcmp(what, "range") && count == 5)
     range(arguments + 2);
+  else if (!strcmp(what, "in-ram") && count == 5)
+    in_ram(arguments + 2);
   else if (!strcmp(what, "map-sync") && count == 3)
     map_sync(arguments[2]);
   else if (!strcmp(what, "faults") && count == 5)
     faults(arguments + 2);
   else
-    return fputs("usage: truth pages|range|map-sync|faults ...\n", stderr), 2;
+    return fputs("usage: truth pages|range|in-ram|map-sync|faults ...\n", stderr), 2;
   return 0;
 }

@@ -5,9 +5,8 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { test } from 'uvu';
 import type { Evidence } from '../../../loader/evidence.ts';
-import { countOf, insituToEnd, payload, Resident, root } from './children.ts';
+import { insituToEnd, pagesInRam, payload, Resident, root } from './children.ts';
 
-const page = 4096;
 const directory = '/mnt/xfs';
 const loadChild = join(root, 'build/test/machine/guest/load-child.js');
 
@@ -16,7 +15,7 @@ const relocatedPages = (name: string): number[] =>
   JSON.parse(readFileSync(join(payload, `${name}.relocated-pages.json`), 'utf8'));
 
 /** vaddrs of the pages of RELRO and data that are in System RAM once the library is loaded. */
-async function pagesInRam(name: string): Promise<{ found: number[]; said: number }> {
+async function writtenPages(name: string): Promise<{ found: number[]; said: number }> {
   const child = await Resident.start(process.execPath, [loadChild, join(directory, name), 'in-place']);
   const loaded: { evidence: Evidence; base: string } = JSON.parse(child.line.split(' ').slice(2).join(' '));
   const found: number[] = [];
@@ -24,8 +23,8 @@ async function pagesInRam(name: string): Promise<{ found: number[]; said: number
   for (const { name: kind, address, bytes, ram, nvm } of loaded.evidence.ranges) {
     if (kind === 'text' || kind === 'rodata') assert.equal(ram, 0, `${kind}: ${nvm} in NVM, ${ram} in RAM`);
     said += ram;
-    for (let at = BigInt(address); at < BigInt(address) + BigInt(bytes); at += BigInt(page))
-      if (countOf(child.pid, at, page).ram > 0) found.push(Number(at - BigInt(loaded.base)));
+    for (const at of pagesInRam(child.pid, BigInt(address), bytes))
+      found.push(Number(at - BigInt(loaded.base)));
   }
   assert.equal((await child.end()).code, 0);
   return { found, said };
@@ -39,7 +38,7 @@ test('libraries are placed', async () => {
 
 test('exactly the pages that relocation wrote moved to RAM', async () => {
   const expected = relocatedPages('relocated.so');
-  const { found, said } = await pagesInRam('relocated.so');
+  const { found, said } = await writtenPages('relocated.so');
   console.log(`${expected.length} pages hold relocated words; ${found.length} pages are in System RAM`);
   assert.ok(expected.length >= 32);
   assert.deepEqual(found, expected);
@@ -48,7 +47,7 @@ test('exactly the pages that relocation wrote moved to RAM', async () => {
 
 test('a library without relocations moves none', async () => {
   assert.deepEqual(relocatedPages('plain.so'), []);
-  assert.deepEqual(await pagesInRam('plain.so'), { found: [], said: 0 });
+  assert.deepEqual(await writtenPages('plain.so'), { found: [], said: 0 });
 });
 
 test.run();
