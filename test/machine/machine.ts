@@ -221,8 +221,12 @@ class Monitor {
 
   async run(name: string): Promise<void> {
     const answer = await new Promise<{ error?: { desc: string } }>((resolve, reject) => {
-      this.#waiting.push(resolve);
-      this.#socket.once('close', () => reject(new Error(`the machine ended before it answered to ${name}`)));
+      const onClose = () => reject(new Error(`the machine ended before it answered to ${name}`));
+      this.#socket.once('close', onClose);
+      this.#waiting.push((message) => {
+        this.#socket.off('close', onClose);
+        resolve(message);
+      });
       this.#socket.write(`${JSON.stringify({ execute: name })}\n`);
     });
     if (answer.error) throw new Error(`${name}: ${answer.error.desc}`);
