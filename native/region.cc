@@ -1,6 +1,7 @@
 #include "region.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <cstring>
@@ -163,8 +164,9 @@ RegionMapping region_map(int fd, uint64_t start, uint64_t length, int prot, uint
     refuse(EINVAL, "mmap",
            "start and length are not multiples of the region's unit of mapping, or length is 0");
   // MAP_SHARED_VALIDATE makes the kernel refuse MAP_SYNC (EOPNOTSUPP) where it could not keep the promise.
+  // Asked for wherever the mapping can be made writable later: device-dax has no msync(2) to fall back on.
   long got = -EOPNOTSUPP;
-  const bool wants_sync = (prot & PROT_WRITE) != 0;
+  const bool wants_sync = (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDWR;
   if (wants_sync) got = sys::mmap(0, length, prot, MAP_SHARED_VALIDATE | MAP_SYNC, fd, start);
   const bool sync_mapping = !sys::failed(got);
   if (!sync_mapping) got = sys::mmap(0, length, prot, MAP_SHARED, fd, start);
