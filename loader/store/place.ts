@@ -179,8 +179,9 @@ function writeExtent(store: Store, file: OpenFile, { offset, size, span }: Exten
     hash.update(bytes);
   }
   if (done !== size) throw changed(file.path, size, 'shrank');
-  for (const zeros = Buffer.alloc(CHUNK); done < span; done += CHUNK)
-    extent.store(offset + done, zeros.subarray(0, Math.min(CHUNK, span - done)));
+  const zeros = Buffer.alloc(Math.min(CHUNK, span - done));
+  for (; done < span; done += zeros.length)
+    extent.store(offset + done, zeros.subarray(0, Math.min(zeros.length, span - done)));
   extent.sync(offset, span);
   return hash.digest('hex');
 }
