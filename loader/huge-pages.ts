@@ -97,11 +97,12 @@ function ofLayout(
   });
   if (blocks === 0) return tooSmall(text);
   if (!layout.told) return answer(null, 'the file system does not tell where the file lies', null);
-  if (huge < blocks && base !== 0)
+  // As the file system sees it, the file lies well.
+  if (huge < blocks && base !== 0 && layout.misalignment === base)
     return answer(
       'medium',
       `the file system begins ${hex(base)} bytes off a 2 MiB boundary of the medium`,
-      'parted DEVICE mkpart dax 2MiB 100%   # a partition that begins on one',
+      `${layOut(backing)}   # or use a partition that begins at one`,
     );
   if (huge < blocks) {
     const place = `${blocks - huge} of the ${blocks} 2 MiB blocks of its text are not in one piece on a 2 MiB boundary`;
