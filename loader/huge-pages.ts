@@ -37,6 +37,9 @@ export function describeHugePages({ possible, obstacle, reason, command }: HugeP
   return `${possible ? 'possible' : 'no'}${blame}: ${reason}${command === null ? '' : `; run ${command}`}`;
 }
 
+export const describeFaults = ({ pages, faults: taken }: { pages: number; faults: number }): string =>
+  `page faults to touch its text, mapped anew: ${taken} for ${pages} pages`;
+
 export const HUGE = 2 << 20;
 const RELINK = 'cc … -Wl,-z,max-page-size=0x200000';
 const hex = (value: number) => `0x${value.toString(16)}`;
