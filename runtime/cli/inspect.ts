@@ -1,4 +1,4 @@
-import { describeHugePages } from '../../loader/huge-pages.ts';
+import { describeFaults, describeHugePages } from '../../loader/huge-pages.ts';
 import { countFaults, type Listing, list } from '../../loader/listing.ts';
 import { evidenceTables } from './evidence-table.ts';
 import { parse, printJson } from './options.ts';
@@ -44,9 +44,7 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 function describeEvidence({ evidence, textFaults }: Awaited<ReturnType<typeof evidenceOf>>): string {
-  const touched =
-    textFaults && `${textFaults.faults} page faults touch all ${textFaults.pages} pages of its text`;
-  return `\n${evidenceTables(evidence)}\n\n${evidence.summary}\n${touched ? `${touched}\n` : ''}`;
+  return `\n${evidenceTables(evidence)}\n\n${evidence.summary}\n${textFaults ? `${describeFaults(textFaults)}\n` : ''}`;
 }
 
 async function evidenceOf(file: string, listing: Listing) {

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
-import { describeHugePages } from '../../loader/huge-pages.ts';
+import { describeFaults, describeHugePages } from '../../loader/huge-pages.ts';
 import { type CreateOptions, createRegion } from '../../loader/store/create.ts';
 import { type Placed, placeInDirectory } from '../../loader/store/directory.ts';
 import { regionPath } from '../../loader/store/locate.ts';
@@ -101,7 +101,7 @@ function describe({ path, backing, hugePages, faults, removed }: Placed): string
     ['stored on', describeBacking(backing)],
     ['huge pages', describeHugePages(hugePages)],
   ];
-  if (faults) rows.push(['measured', `${faults.faults} page faults touch all ${faults.pages} pages`]);
+  if (faults) rows.push(['measured', describeFaults(faults)]);
   if (removed.length > 0) rows.push(['removed', `left behind by others: ${removed.join(' ')}`]);
   return facts(rows);
 }
@@ -117,9 +117,12 @@ function report(region: string, entries: readonly Entry[], json: boolean): void 
     kind,
     bytes(size),
     hex(offset),
-    text === null ? '' : text.inPlace ? 'in place' : 'copied',
+    text === null ? '' : text.inPlace ? 'in place' : `${bytes(text.copied)} copied`,
   ]);
   process.stdout.write(`${table([['name', 'kind', 'size', 'offset', 'text'], ...rows])}\n`);
   for (const { name, text } of placed)
-    if (text && !text.inPlace) process.stderr.write(`insitu: ${name}: text will be copied: ${text.reason}\n`);
+    if (text && !text.inPlace)
+      process.stderr.write(
+        `insitu: ${name}: ${bytes(text.copied)} of its text will be copied: ${text.reason}\n`,
+      );
 }
