@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { OpenFile } from '../backing.ts';
 import { read } from '../image.ts';
 import { native } from '../native.ts';
-import { type PlanSegment, plan } from '../plan.ts';
+import { plan } from '../plan.ts';
 import { freeRanges, largest } from './allocate.ts';
 import { find, readCatalog } from './catalog.ts';
 import { MappedPart, Store } from './region.ts';
@@ -11,11 +11,25 @@ import type { Catalog, Entry } from './slot.ts';
 
 const CHUNK = 1 << 20;
 
+/** About text that can't be mapped in place because of the device's unit of mapping. */
+const REMEDY =
+  '; link it with -Wl,-z,max-page-size=0x200000 -Wl,-z,separate-code, or make the namespace with ndctl --align=4k';
+
+/** How an entry's text would be mapped where it is stored. */
+export interface TextPlacement {
+  /** All of it. */
+  readonly inPlace: boolean;
+  /** Bytes that would have to be copied. */
+  readonly copied: number;
+  /** Why, and what to do about it. */
+  readonly reason: string;
+}
+
 export interface ListedEntry extends Entry {
   /** The largest power of two that its offset is a multiple of, up to 1 GiB. */
   readonly alignment: number;
-  /** Of what has text: whether that is mapped in place, and if not, why. Null for anything else. */
-  readonly text: { readonly inPlace: boolean; readonly reason: string } | null;
+  /** Null of what has no text. */
+  readonly text: TextPlacement | null;
 }
 
 export interface RegionListing {
@@ -66,25 +80,21 @@ function alignmentOf(offset: number): number {
 }
 
 /** How an entry's text would be mapped there. */
-export function textOf(path: string, entry: Entry): ListedEntry['text'] {
+export function textOf(path: string, entry: Entry): TextPlacement | null {
   if (!entry.kind.startsWith('elf-') && entry.kind !== 'node-addon') return null;
   using file = new OpenFile(path, entry.offset, entry.size);
   try {
     const image = read(file);
     const { segments } = plan(image, file.backing, 'in-place', entry.offset);
     native.closeImage(image.handle);
-    const copied = segments.find(({ prot, placement }) => prot === 'r-x' && placement === 'copied');
-    if (copied === undefined) return { inPlace: true, reason: '' };
-    return { inPlace: false, reason: `${copied.reason}: ${remedy(copied)}` };
+    const parts = segments.filter(({ prot, placement }) => prot === 'r-x' && placement === 'copied');
+    const copied = parts.reduce((n, { fileSize }) => n + fileSize, 0);
+    const [first] = parts;
+    const remedy = file.backing.granule > native.pageSize ? REMEDY : '';
+    return { inPlace: !first, copied, reason: first ? `${first.reason}${remedy}` : '' };
   } catch (error) {
-    return { inPlace: false, reason: (error as Error).message };
+    return { inPlace: false, copied: entry.size, reason: (error as Error).message };
   }
-}
-
-/** What to do about text that can't be mapped in place because of the device's unit of mapping. */
-export function remedy({ vaddr, fileOffset }: Pick<PlanSegment, 'vaddr' | 'fileOffset'>): string {
-  const linked = (vaddr - fileOffset) % (2 << 20) === 0 ? '' : ' (it was linked for smaller pages)';
-  return `link it with -Wl,-z,max-page-size=0x200000 -Wl,-z,separate-code${linked}, or make the namespace with ndctl --align=4k`;
 }
 
 /**

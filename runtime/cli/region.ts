@@ -85,7 +85,11 @@ function describe(listing: RegionListing): string {
     hex(entry.offset),
     bytes(entry.alignment),
     entry.placed.toISOString(),
-    entry.text === null ? '' : entry.text.inPlace ? 'in place' : `copied: ${entry.text.reason}`,
+    entry.text === null
+      ? ''
+      : entry.text.inPlace
+        ? 'in place'
+        : `${bytes(entry.text.copied)} copied: ${entry.text.reason}`,
   ]);
   return `${head}\n\n${table([['name', 'kind', 'size', 'offset', 'aligned to', 'placed', 'text'], ...rows])}\n`;
 }

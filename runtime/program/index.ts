@@ -126,6 +126,7 @@ function prepareLocated(name: string, located: Located, args: readonly string[],
     throw new LoadError('EACCES', name, text);
   }
   const { segments } = plan(image, backing, place, start);
+  native.closeImage(image.handle);
   if (options.requireInPlace) requireInPlace(path, backing, segments);
   const described = { ...common, format: image.format, kind: image.kind, segments };
   // Of a file in the page cache the kernel maps the very pages that insitu-exec would, and keeps /proc/self/exe right

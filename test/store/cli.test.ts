@@ -61,7 +61,7 @@ verbs('place makes a region, replaces, and region lists, verifies and takes out'
     [...built, library].map((file, i) => [
       basename(file),
       i < 4 ? 'elf-program' : 'elf-shared',
-      { inPlace: true, reason: '' },
+      { inPlace: true, copied: 0, reason: '' },
     ]),
   );
   assert.is(insitu(['place', library, path, '--name', 'again']).status, 0);
