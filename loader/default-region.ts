@@ -4,10 +4,13 @@ import { accessSync, closeSync, constants, mkdtempSync, openSync, rmSync, writeS
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Backing, type Mount, mounts, sense } from './backing.ts';
+import { type Promised, promiseOf } from './promise.ts';
 
 export interface RegionDirectory {
   directory: string;
   medium: Backing['medium'];
+  /** What nvm.sync promises of files in it. */
+  sync: Promised;
   /** Candidates in order that would have come first. */
   passedOver: { directory: string; reason: string }[];
 }
@@ -63,7 +66,13 @@ export function defaultRegion(): RegionDirectory {
     else if (backing.noexec) {
       const reason = `${backing.fileSystem} is mounted noexec: nothing on it may be executed`;
       passedOver.push({ directory, reason });
-    } else found.push({ directory, medium: backing.medium, passedOver: [...passedOver] });
+    } else
+      found.push({
+        directory,
+        medium: backing.medium,
+        sync: promiseOf(backing),
+        passedOver: [...passedOver],
+      });
   }
   for (const medium of ['dax', 'ram', 'page-cache'] as const) {
     const first = found.find((candidate) => candidate.medium === medium);

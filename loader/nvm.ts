@@ -4,6 +4,9 @@ import { constants as osConstants } from 'node:os';
 import { Backing } from './backing.ts';
 import { checkName, inFile, LoadError } from './error.ts';
 import { native, slots } from './native.ts';
+import { type Promised, promiseOf } from './promise.ts';
+
+export type { Promised };
 
 /** Page protections, as in mmap(2). WRITE and EXEC together are refused everywhere. */
 export const PROT_NONE = 0;
@@ -127,28 +130,9 @@ export function sync(region: Region, address: bigint, length: number): number {
   return native.syncRegion(address, length, regionOf(region).fd);
 }
 
-/** File systems that keep what fsync(2) was told to keep, as far as the device below them does. */
-const KEEPING = new Set(['ext4', 'xfs', 'btrfs', 'f2fs', 'zfs']);
-
-export interface Promised {
-  /** What a store that was synced survives; one that was not synced is promised nothing, wherever it is. */
-  survives: 'power-cut' | 'unknown' | 'nothing';
-  reason: string;
-}
-
 /** What `sync` promises of this region when it returns 0, and why. */
 export function promise(region: Region): Promised {
-  const { medium, mapSync, fileSystem } = regionOf(region).backing;
-  if (medium === 'ram') return { survives: 'nothing', reason: `${fileSystem} is RAM: volatile` };
-  if (mapSync)
-    return {
-      survives: 'power-cut',
-      reason: `${writeBackInstruction()} and a fence: no system call (MAP_SYNC)`,
-    };
-  if (medium !== 'dax' && !KEEPING.has(fileSystem))
-    return { survives: 'unknown', reason: `msync(2), and what ${fileSystem} makes of it` };
-  const reason = `msync(2): as far as the device under ${fileSystem} keeps what it was told to flush`;
-  return { survives: 'power-cut', reason };
+  return promiseOf(regionOf(region).backing);
 }
 
 /** Copies from a region to DRAM, as pread(2). @returns bytes read, fewer only at the end */

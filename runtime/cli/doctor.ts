@@ -32,6 +32,7 @@ function describe(d: Diagnosis): string {
     ['pmem devices', list(d.pmemDevices)],
     ['RAM file systems', list(d.ramMounts.map((m) => `${m.mountPoint}${m.noexec ? ' (noexec)' : ''}`))],
     ['default region', `${d.region.directory} (${d.region.medium})`],
+    ['a sync there', `survives ${d.region.sync.survives}: ${d.region.sync.reason}`],
     ['passed over', list(d.region.passedOver.map((p) => `${p.directory}: ${p.reason}`))],
     ['evidence', d.evidence],
     ['write-back', d.writeBack],

@@ -13,6 +13,7 @@ doctor('the keys that programs rely on', () => {
   for (const key of ['daxMounts', 'deviceDax', 'pmemDevices', 'ramMounts', 'region', 'evidence', 'advice'])
     assert.ok(key in diagnosis, key);
   assert.ok(['dax', 'ram', 'page-cache'].includes(diagnosis.region.medium));
+  assert.ok(['power-cut', 'unknown', 'nothing'].includes(diagnosis.region.sync.survives));
   assert.is(diagnosis.machine, process.arch);
   assert.ok(diagnosis.node.startsWith(process.version));
   for (const { why, command } of diagnosis.advice) assert.ok(why.length > 0 && command.length > 0);
@@ -23,7 +24,15 @@ doctor('the keys that programs rely on', () => {
 doctor('for people: what there is, and a command for what is missing', () => {
   const { status, stdout } = insitu(['doctor']);
   assert.is(status, 0);
-  for (const row of ['DAX mounts', 'device-dax', 'default region', 'evidence', 'write-back', 'Node'])
+  for (const row of [
+    'DAX mounts',
+    'device-dax',
+    'default region',
+    'a sync there',
+    'evidence',
+    'write-back',
+    'Node',
+  ])
     assert.match(stdout, new RegExp(`^${row} +\\S`, 'm'));
   const { advice } = JSON.parse(insitu(['doctor', '--json']).stdout);
   for (const { command } of advice) assert.ok(stdout.includes(`\n    ${command}\n`), command);

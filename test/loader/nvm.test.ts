@@ -56,6 +56,13 @@ for (const place of Object.keys(places) as Place[]) {
     assert.is(region.writable, false);
   });
 
+  test('promise tells what a sync survives, and why', () => {
+    using region = nvm.open(stored(place));
+    const { survives, reason } = nvm.promise(region);
+    if (place === 'ram') assert.equal([survives, reason], ['nothing', 'tmpfs is RAM: volatile']);
+    else assert.match(`${survives} ${reason}`, /^(power-cut msync\(2\): as far|unknown msync\(2\), and)/);
+  });
+
   test('map gives the stored bytes, from any page on', () => {
     using region = nvm.open(stored(place));
     const address = nvm.map(region, 2 * page, 2 * page, PROT_READ);
