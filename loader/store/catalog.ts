@@ -45,6 +45,17 @@ export function readCatalog(store: Store): Catalog {
   throw new LoadError('ERR_CATALOG', path, `catalog changed ${ATTEMPTS} times while it was read`, ACTIVE);
 }
 
+/**
+ * The catalog for the holder of the writers' lock. `active` may have been stored by a process that was killed before that
+ * was durable: until it is, a power cut can bring the catalog before it back, whose slot and whose extents the next
+ * commit writes to.
+ * @throws LoadError as readCatalog; EIO
+ */
+export function readForWriting(store: Store): Catalog {
+  store.metadata.sync(ACTIVE, 8);
+  return readCatalog(store);
+}
+
 /** @throws LoadError ERR_NO_ENTRY */
 export function find(catalog: Catalog, name: string, path: string): Entry {
   const entry = catalog.entries.find((candidate) => candidate.name === name);

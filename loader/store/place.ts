@@ -7,7 +7,7 @@ import { detect } from '../format.ts';
 import { read } from '../image.ts';
 import { native } from '../native.ts';
 import { firstFit, freeRanges, largest, type Range, roundUp, unitOf } from './allocate.ts';
-import { commit, find, readCatalog } from './catalog.ts';
+import { commit, find, readForWriting } from './catalog.ts';
 import { rangesInUse } from './mapped.ts';
 import { allocate, lockForWriting, MappedPart, Store } from './region.ts';
 import { type Catalog, type Entry, type Kind, nameObstacle } from './slot.ts';
@@ -36,7 +36,7 @@ export function placeInRegion(files: readonly ToPlace[], path: string, options: 
   checkNames(files);
   using store = new Store(path, { write: true });
   lockForWriting(store.region, options.onWait);
-  const before = readCatalog(store);
+  const before = readForWriting(store);
   const space = new Space(store, before);
   const placed = files.map((file) => placeFile(store, space, file));
   const kept = before.entries.filter((entry) => !placed.some(({ name }) => name === entry.name));
@@ -48,7 +48,7 @@ export function placeInRegion(files: readonly ToPlace[], path: string, options: 
 export function removeEntry(path: string, name: string, options: PlaceOptions = {}): Entry {
   using store = new Store(path, { write: true });
   lockForWriting(store.region, options.onWait);
-  const before = readCatalog(store);
+  const before = readForWriting(store);
   const entry = find(before, name, path);
   const rest = before.entries.filter((candidate) => candidate !== entry);
   commit(store, before, rest);
