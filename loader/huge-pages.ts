@@ -88,11 +88,12 @@ export function faults(file: OpenFile, text: StoredText): { pages: number; fault
 const blocksIn = ({ offset, size }: StoredText) =>
   Math.max(0, Math.floor((offset + size) / HUGE) - Math.ceil(offset / HUGE));
 
-function ofLayout(
+/** What the layout of the text's blocks means. Pure. */
+export function ofLayout(
   layout: HugeLayout,
   text: StoredText,
   address: AddressObstacle | null,
-  backing: Backing,
+  backing: Pick<Backing, 'fileSystem' | 'mountPoint'>,
 ): HugePages {
   const { blocks, huge, base } = layout;
   const answer = (obstacle: HugePages['obstacle'], reason: string, command: string | null): HugePages => ({
@@ -114,7 +115,7 @@ function ofLayout(
     return answer('file', `${place}${off}`, layOut(backing));
   }
   if (address) return answer('address', address.reason, address.command);
-  const known = layout.absolute ? '' : ' of its device (where that begins on the medium, only root is told)';
+  const known = layout.absolute ? '' : ' of its device (where that begins on the medium, /sys does not tell)';
   const rest = Math.ceil((text.size - blocks * HUGE) / native.pageSize);
   const ends = rest === 0 ? '' : `; ${rest} pages at its ends are in none`;
   const reason = `all ${blocks} 2 MiB blocks of its text lie on 2 MiB boundaries${known}${ends}`;
@@ -122,7 +123,7 @@ function ofLayout(
 }
 
 /** A read-only file system is laid out when it is made. */
-const layOut = (backing: Backing) =>
+const layOut = (backing: Pick<Backing, 'fileSystem' | 'mountPoint'>) =>
   backing.fileSystem === 'erofs'
     ? 'mkfs.erofs -Enoinline_data …   # with the file at a 2 MiB boundary of the image'
     : `insitu place FILE ${backing.mountPoint ?? 'DIRECTORY'}`;

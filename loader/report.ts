@@ -1,9 +1,11 @@
 // What a load did: intended (placement) and measured (phases, bytes, faults, evidence), kept apart.
 import { Backing, OpenFile } from './backing.ts';
+import { LoadError } from './error.ts';
 import { type Evidence, takeEvidence } from './evidence.ts';
 import { addressOfLoad, type HugePages, hugePages, textOfPlan } from './huge-pages.ts';
 import { type ImageHandle, native, slot, slots } from './native.ts';
 import { type PlanSegment, planUsed } from './plan.ts';
+import { locate } from './store/locate.ts';
 
 export interface Phase {
   readonly name: string;
@@ -63,12 +65,23 @@ export class Report {
     return takeEvidence(this.#handle, this.bias, this.backing.medium);
   }
 
-  /** Whether huge pages can map its text, and if not, what is in the way. @throws LoadError when its file is gone */
-  get hugePages(): HugePages {
-    using file = new OpenFile(this.file);
-    const plan = planUsed(this.#handle);
-    const text = textOfPlan(plan, file.start);
-    return hugePages(file, text, addressOfLoad(plan, text));
+  /**
+   * Whether huge pages can map its text where it is stored, and if not, what is in the way. Null of a copy, and when its
+   * name is no longer that of the file that was loaded.
+   */
+  get hugePages(): HugePages | null {
+    if (this.place === 'copy') return null;
+    try {
+      using located = locate(this.file);
+      using file = new OpenFile(located.path, located.start, located.size);
+      if (file.backing.inode !== this.backing.inode) return null;
+      const plan = planUsed(this.#handle);
+      const text = textOfPlan(plan, file.start);
+      return hugePages(file, text, addressOfLoad(plan, text));
+    } catch (error) {
+      if (error instanceof LoadError) return null;
+      throw error;
+    }
   }
 
   /** Nanoseconds of all phases. */
@@ -77,8 +90,10 @@ export class Report {
   }
 
   toJSON() {
-    const { file, place, phases, bytesInPlace, bytesCopied, faults, backing, segments, evidence } = this;
-    return { file, place, phases, bytesInPlace, bytesCopied, faults, backing, segments, evidence };
+    const { file, place, phases, bytesInPlace, bytesCopied, faults, backing, segments } = this;
+    const { hugePages: pages, evidence } = this;
+    const planned = { bytesInPlace, bytesCopied, faults, backing, segments };
+    return { file, place, phases, ...planned, hugePages: pages, evidence };
   }
 }
 
