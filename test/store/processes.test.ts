@@ -80,7 +80,7 @@ killed('while files are placed: the old catalog, and all space is there again', 
   const original = fresh();
   copyFileSync(path, original);
   const steps = inChild(dieAt, 0, path, file, 0);
-  assert.is(steps, 13);
+  assert.is(steps, 14);
   const outcomes: string[] = [];
   for (let step = 1; step <= steps; step++) {
     copyFileSync(original, path);
