@@ -11,13 +11,16 @@ import { type Check, print } from './checks.ts';
 import type { Row } from './guest/media.guest.ts';
 import { type Kernel, prepareKernel } from './kernel.ts';
 import { Machine, type Nvdimm } from './machine.ts';
+import { checkRecordings } from './order/check.ts';
+import { guestRecordings } from './order/recordings.ts';
 import { installPackages } from './packages.ts';
 import { buildPayload, type Payload } from './payload.ts';
+import { powerCuts } from './power-cut/index.ts';
 import { checkReadme } from './table.ts';
 import { twoGuests } from './two-guests.ts';
 
 const MiB = 1 << 20;
-const suites = ['media', 'written', 'sharing', 'startup'];
+const suites = ['media', 'region', 'written', 'sharing', 'startup'];
 const tally = { passed: 0, failed: 0, skipped: 0 };
 
 /** A file of zeros that takes no room until it is written to. */
@@ -34,6 +37,9 @@ function job({ code, directory }: Payload, only: string): string {
   const run = (name: string) => `echo "suite ${name}"
     node --enable-source-maps ${quoted(join(code, `guest/${name}.guest.js`))} /mnt/share/${name}.json ${quoted(only)}
     echo "suite ended with $?"`;
+  // Over the region of the device, and last for that.
+  const recordings = `mkdir /mnt/share/order
+    node ${quoted(join(code, 'order/record.js'))} ${quoted(join(directory, 'recorder'))} ${quoted(join(code, '../../../dist'))} "$DAX4K" /mnt/xfs /mnt/share/order`;
   return `
     . ${quoted(join(code, '../../../test/machine/guest/media.sh'))}
     set -e
@@ -49,6 +55,7 @@ function job({ code, directory }: Payload, only: string): string {
     set +e
     export EXT4_DEVICE DAX2M DAX4K
     ${(only === '' ? suites : ['media']).map(run).join('\n')}
+    ${only === '' ? recordings : ''}
   `;
 }
 
@@ -118,6 +125,9 @@ async function main(only: string, update: boolean): Promise<void> {
   countChecks(checkReadme(rows, update));
   const seen = () => writeFileSync(join(share, 'seen'), '');
   countChecks(await twoGuests(kernel, payload, nvdimms[3] as Nvdimm, share, seen));
+  countChecks(checkRecordings(guestRecordings, join(share, 'order')));
+  for (const { path } of nvdimms) rmSync(path);
+  countChecks(await powerCuts(kernel, { code: payload.code }));
 }
 
 try {

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { compileC } from '../build/compile.ts';
 import { generateLibrary } from '../build/generate.ts';
 import { makeErofs } from './erofs.ts';
+import { buildRecorder } from './order/recorder.ts';
 
 /** Linked so that no two segments share a 2 MiB unit. */
 const HUGE = 2 << 20;
@@ -118,6 +119,7 @@ export function buildPayload(): Payload {
   compileC(readFileSync(source, 'utf8'), { name: 'truth', kind: 'static', dir: directory, flags: ['-O1'] });
   writeFileSync(join(directory, 'script.js'), script);
   buildErofs(directory);
+  buildRecorder(directory);
   return {
     directory,
     code: join(root, 'build/test/machine'),
