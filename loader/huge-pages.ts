@@ -77,8 +77,16 @@ export function hugePagesOfImage(file: OpenFile, image: Image, byKernel: boolean
   const text = textOf(image, file.start);
   if (text === null) return hugePages(file, { offset: file.start, size: 0 });
   if (byKernel) return hugePages(file, text, addressOfExecve(image, text));
-  return hugePages(file, text, addressOfLoad(plan(image, file.backing, 'in-place', file.start), text));
+  const planned = plan(image, file.backing, 'in-place', file.start);
+  const copied = planned.segments.find(({ prot, placement }) => prot === 'r-x' && placement === 'copied');
+  if (copied) return ofCopy(copied.reason);
+  return hugePages(file, text, addressOfLoad(planned, text));
 }
+
+const ofCopy = (reason: string): HugePages => ({
+  ...{ possible: false, obstacle: 'file', reason: `text of it would be copied: ${reason}`, command: RELINK },
+  ...{ blocks: 0, huge: 0 },
+});
 
 /** By counting: the text is mapped anew and one byte of each page is read. Null when the file shrank meanwhile. */
 export function faults(file: OpenFile, text: StoredText): { pages: number; faults: number } | null {
@@ -144,6 +152,7 @@ function tooSmall({ offset, size }: StoredText): HugePages {
 
 function ofDevice(backing: Backing, text: StoredText, address: AddressObstacle | null): HugePages {
   const blocks = blocksIn(text);
+  if (blocks === 0) return tooSmall(text);
   if (backing.granule < HUGE)
     return {
       ...{ possible: false, obstacle: 'medium', blocks, huge: 0 },

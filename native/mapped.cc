@@ -14,7 +14,6 @@
 #include <memory>
 
 #include "library.h"
-#include "sys.h"
 
 namespace insitu {
 namespace {
@@ -211,34 +210,21 @@ WatchedProgram::WatchedProgram(const std::string& file, uint64_t start) {
   if (file.empty()) return;
   try {
     file_ = std::make_unique<StoredFile>(file.c_str(), false);
+    const StorageFacts& facts = file_->facts();
+    if (start >= facts.size) return;
+    source_ = Source{file_->fd(), start, facts.size - start, nullptr};
+    if (facts.medium == Medium::devdax) {  // has no read(2)
+      view_ = std::make_unique<SourceView>(source_.fd, start, source_.size, facts.granule);
+      source_.view = view_->bytes();
+    }
   } catch (const LoadFailure&) {
     return;  // starting it will say why
   }
   char resolved[PATH_MAX];
   path_ = realpath(file.c_str(), resolved) != nullptr ? resolved : file;
-  fstat(file_->fd(), &status_);
-  if (start >= file_->facts().size) return;
-  source_ = Source{file_->fd(), start, file_->facts().size - start, nullptr};
-  if (file_->facts().medium == Medium::devdax && !view_device()) return;
+  fstat(source_.fd, &status_);
   Failure failure;
   is_image_ = read_image(source_, page_size(), image_, failure);
-}
-
-WatchedProgram::~WatchedProgram() {
-  if (view_size_ != 0) sys::munmap(view_, view_size_);
-}
-
-/// device-dax has no read(2).
-bool WatchedProgram::view_device() {
-  const uint64_t granule = file_->facts().granule, skipped = source_.start % granule;
-  view_size_ = page_down(skipped + source_.size, granule);
-  const long got = sys::mmap(0, view_size_, PROT_READ, MAP_SHARED, source_.fd, source_.start - skipped);
-  if (sys::failed(got)) view_size_ = 0;
-  if (view_size_ <= skipped) return false;
-  view_ = static_cast<uint64_t>(got);
-  source_.size = view_size_ - skipped;
-  source_.view = reinterpret_cast<const uint8_t*>(view_ + skipped);
-  return true;
 }
 
 ProcessImages images_of(int pid, const WatchedProgram& watched) {

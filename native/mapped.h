@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ranges.h"
+#include "source_view.h"
 #include "stored.h"
 
 namespace insitu {
@@ -27,7 +28,6 @@ class WatchedProgram {
   /// The image starts at byte `start`. An empty path watches nothing; is_image() is false of what is no ELF
   /// file (a script).
   WatchedProgram(const std::string& file, uint64_t start);
-  ~WatchedProgram();
   WatchedProgram(const WatchedProgram&) = delete;
   WatchedProgram& operator=(const WatchedProgram&) = delete;
 
@@ -40,14 +40,12 @@ class WatchedProgram {
   const Image& image() const { return image_; }
 
  private:
-  bool view_device();
-
   std::unique_ptr<StoredFile> file_;
+  std::unique_ptr<SourceView> view_;
   struct stat status_ = {};
   std::string path_;
   Source source_;
   Image image_;
-  uint64_t view_ = 0, view_size_ = 0;
   bool is_image_ = false;
 };
 
