@@ -12,9 +12,9 @@
 #include <unordered_set>
 
 #include "census.h"
-#include "layout.h"
 #include "checksum.h"
 #include "file_range.h"
+#include "layout.h"
 #include "load.h"
 #include "process.h"
 #include "region.h"
