@@ -1,7 +1,7 @@
 // Which records a stream's storage holds. Runs in the guest on file systems that it has recovered, and on the host on
 // images of devices.
 import { decode, isGenuine } from './record.ts';
-import { geometryOf, passOf, type Stream, slotOf } from './streams.ts';
+import { geometryOf, offsetOf, passOf, type Stream, slotOf } from './streams.ts';
 
 export interface Found {
   /** Records that are whole, in order. */
@@ -20,11 +20,11 @@ export const inBuffer =
 
 /** @param parts the ring as pass -1, or the files by their pass */
 export function scan(stream: Stream, parts: Iterable<readonly [pass: number, read: Read]>): Found {
-  const { slots, stride, room } = geometryOf(stream);
+  const { slots, room } = geometryOf(stream);
   const found: Found = { whole: [], forged: 0 };
   for (const [pass, read] of parts)
     for (let slot = 0; slot < slots; slot++) {
-      const record = decode(read(slot * stride, room));
+      const record = decode(read(offsetOf(stream, slot), room));
       if (record === null) continue;
       const { seq } = record;
       const inPlace =

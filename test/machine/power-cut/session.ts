@@ -7,7 +7,7 @@ import type { Kernel } from '../kernel.ts';
 import { type Ending, Machine } from '../machine.ts';
 import { Images, makeSparse } from './images.ts';
 import { firstJob, laterJob } from './jobs.ts';
-import { benchMiB, diskMedium, MiB, nvdimmMedia, SLOTS } from './layout.ts';
+import { bench, diskMedium, type Medium, MiB, nvdimmMedia, SLOTS } from './layout.ts';
 import { inBuffer, scan } from './scan.ts';
 import { extentOf, streams } from './streams.ts';
 import { type Snapshot, Told } from './told.ts';
@@ -46,7 +46,6 @@ export class Session {
   readonly #options: Options;
   readonly #images: Images;
   readonly #random: () => number;
-  readonly #nvdimms = [...nvdimmMedia, { name: 'bench', sizeMiB: benchMiB }];
 
   constructor(kernel: Kernel, options: Options) {
     this.#kernel = kernel;
@@ -54,24 +53,24 @@ export class Session {
     this.#random = options.random;
     this.#images = new Images(options.directory);
     mkdirSync(join(options.directory, 'share'));
-    for (const { name, sizeMiB } of [...this.#nvdimms, diskMedium])
+    for (const { name, sizeMiB } of [...nvdimmMedia, bench, diskMedium])
       makeSparse(this.#images.path(name), sizeMiB * MiB);
   }
 
   /** @throws Error with the console where a guest ended by itself, or could not be started */
   async run(): Promise<void> {
     const { kills, code } = this.#options;
-    let machine = this.#boot(firstJob(code));
+    let machine = this.#boot(firstJob(code), [...nvdimmMedia, bench]);
     try {
       await this.#while(machine, this.#cutPoints(machine));
       for (let kill = 1; kill <= kills; kill++) {
-        await this.#while(machine, this.told.records(50 + 400 * this.#random()));
+        await this.#while(machine, this.told.more(50 + 400 * this.#random(), 1 + 20 * this.#random()));
         machine.cut();
         await machine.ended;
         const told = this.told.snapshot();
         this.#images.takeDevice('region', REGION_COPY);
         this.atKills.region(`power cut ${kill}`, this.#images.path(REGION_COPY), told);
-        machine = this.#boot(laterJob(code, `boot-${kill}`, kill * 1e6, kill < kills));
+        machine = this.#boot(laterJob(code, `boot-${kill}`, kill * 1e6, kill < kills), nvdimmMedia);
         await this.#while(machine, this.#started(`boot-${kill}`));
         this.atKills.guest(`boot-${kill}`, this.told, told);
       }
@@ -83,10 +82,10 @@ export class Session {
     }
   }
 
-  #boot(job: string): Machine {
+  #boot(job: string, nvdimms: readonly Medium[]): Machine {
     return new Machine(this.#kernel, {
       job,
-      nvdimms: this.#nvdimms.map(({ name, sizeMiB }) => ({
+      nvdimms: nvdimms.map(({ name, sizeMiB }) => ({
         path: this.#images.path(name),
         size: sizeMiB * MiB,
       })),

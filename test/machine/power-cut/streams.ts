@@ -26,13 +26,15 @@ export interface Stream {
 
 export interface Geometry {
   slots: number;
-  /** Bytes from one slot to the next; `room` of them are for the record. */
+  /** Bytes from one slot to the next; behind `lead` of them there is `room` for the record. */
   stride: number;
+  lead: number;
   room: number;
 }
 
-const paged: Geometry = { slots: 128, stride: 16384, room: 5000 };
-const packed: Geometry = { slots: 128, stride: 1000, room: 1000 };
+/** Most records lie across two pages, which no other has a part of. */
+const paged: Geometry = { slots: 64, stride: 32768, lead: 3584, room: 2560 };
+const packed: Geometry = { slots: 64, stride: 1000, lead: 0, room: 1000 };
 
 export const geometryOf = ({ kind }: Stream): Geometry => (kind === 'growing' ? packed : paged);
 
@@ -75,5 +77,11 @@ export const isSynced = (seq: number): boolean => seq % 5 !== 4;
 export const passOf = (stream: Stream, seq: number): number => Math.floor(seq / geometryOf(stream).slots);
 
 export const slotOf = (stream: Stream, seq: number): number => seq % geometryOf(stream).slots;
+
+/** Where the record lies in the ring, or in its file. */
+export function offsetOf(stream: Stream, slot: number): number {
+  const { stride, lead } = geometryOf(stream);
+  return slot * stride + lead;
+}
 
 export const fileOf = (stream: Stream, pass: number): string => `${stream.name}.${pass}`;

@@ -32,6 +32,7 @@ export class Told {
   readonly #synced = new Map<string, number>();
   readonly #placed = new Map<string, Map<string, number>>();
   #records = 0;
+  #files = 0;
   #waiting: { until: (line: string) => boolean; resolve: () => void }[] = [];
 
   take(line: string): void {
@@ -45,6 +46,7 @@ export class Told {
     else if (word === 'promise') this.promises.set(first, rest.slice(1).join(' '));
     else if (!/^(ready|recovered|writing|placing|guest ended)\b/.test(line)) this.unexpected.push(line);
     if (word === 'synced') this.#records++;
+    if (word === 'placed') this.#files++;
     const over = this.#waiting.filter(({ until }) => until(line));
     this.#waiting = this.#waiting.filter((waiting) => !over.includes(waiting));
     for (const { resolve } of over) resolve();
@@ -66,10 +68,10 @@ export class Told {
     return this.#until((line) => line === wanted);
   }
 
-  /** Until so many more records were told to be synced. */
-  records(count: number): Promise<void> {
-    const enough = this.#records + count;
-    return this.#until(() => this.#records >= enough);
+  /** Until so many more records were told to be synced, and files to be placed. */
+  more(records: number, files: number): Promise<void> {
+    const [enough, enoughFiles] = [this.#records + records, this.#files + files];
+    return this.#until(() => this.#records >= enough && this.#files >= enoughFiles);
   }
 
   #until(until: (line: string) => boolean): Promise<void> {

@@ -2,10 +2,17 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as nvm from '../../../../loader/nvm.ts';
-import { inBuffer, type Read } from '../scan.ts';
-import { extentOf, fileOf, geometryOf, passOf, type Stream, slotOf } from '../streams.ts';
+import type { Read } from '../scan.ts';
+import { extentOf, fileOf, geometryOf, offsetOf, passOf, type Stream, slotOf } from '../streams.ts';
 
 const RW = nvm.PROT_READ | nvm.PROT_WRITE;
+
+const wholePages = (length: number) => Math.ceil(length / 4096) * 4096;
+
+const loadingFrom =
+  (address: bigint, size: number): Read =>
+  (offset, length) =>
+    nvm.load(address + BigInt(Math.min(offset, size)), Math.max(0, Math.min(length, size - offset)));
 
 /** The part that is being written: the ring, or the file of one pass. */
 interface Open {
@@ -27,19 +34,19 @@ export class Storage {
   }
 
   /** What is there now, through mappings of it. */
-  parts(): [pass: number, read: Read][] {
+  *parts(): Iterable<[pass: number, read: Read]> {
     if (this.stream.kind === 'ring') {
-      return [[-1, inBuffer(nvm.load(this.#part(0).address, extentOf(this.stream)))]];
+      yield [-1, loadingFrom(this.#part(0).address, extentOf(this.stream))];
+      return;
     }
-    return this.passes().map((pass) => {
+    for (const pass of this.passes()) {
       using region = nvm.open(join(this.at, fileOf(this.stream, pass)));
       const { size } = region.backing;
-      if (size === 0) return [pass, inBuffer(Buffer.alloc(0))];
-      const address = nvm.map(region, 0, Math.ceil(size / 4096) * 4096, nvm.PROT_READ);
-      const bytes = nvm.load(address, size);
+      if (size === 0) continue;
+      const address = nvm.map(region, 0, wholePages(size), nvm.PROT_READ);
+      yield [pass, loadingFrom(address, size)];
       nvm.unmap(address);
-      return [pass, inBuffer(bytes)];
-    });
+    }
   }
 
   passes(): number[] {
@@ -56,18 +63,16 @@ export class Storage {
   }
 
   store(seq: number, bytes: Buffer): void {
-    const { stride } = geometryOf(this.stream);
     const { region, address } = this.#part(passOf(this.stream, seq));
-    const offset = slotOf(this.stream, seq) * stride;
-    if (this.stream.kind === 'growing') nvm.truncate(region, offset + stride);
+    const offset = offsetOf(this.stream, slotOf(this.stream, seq));
+    if (this.stream.kind === 'growing') nvm.truncate(region, offset + geometryOf(this.stream).stride);
     nvm.store(address + BigInt(offset), bytes);
   }
 
   /** @returns 0 or -errno */
   sync(seq: number, length: number): number {
     const { region, address } = this.#part(passOf(this.stream, seq));
-    const offset = slotOf(this.stream, seq) * geometryOf(this.stream).stride;
-    return nvm.sync(region, address + BigInt(offset), length);
+    return nvm.sync(region, address + BigInt(offsetOf(this.stream, slotOf(this.stream, seq))), length);
   }
 
   /** Removes the files before the last but one; a record of the last one is synced. */
@@ -85,7 +90,7 @@ export class Storage {
       this.#open.region.close();
     }
     const region = this.at.startsWith('/dev/dax') ? nvm.open(this.at, { write: true }) : this.#file(pass);
-    const length = Math.ceil(extentOf(this.stream) / 4096) * 4096;
+    const length = wholePages(extentOf(this.stream));
     // A ring is mapped for reading at first: that sync keeps its promise does not hang on how a mapping began.
     const address = nvm.map(region, 0, length, this.stream.kind === 'ring' ? nvm.PROT_READ : RW);
     if (this.stream.kind === 'ring') nvm.protect(address, length, RW);
