@@ -1,3 +1,4 @@
+import { isReference } from '../../loader/store/reference.ts';
 import { type Comparison, compare } from '../compare/index.ts';
 import { parseArguments } from '../library/prototype.ts';
 import { findProgram } from '../program/index.ts';
@@ -40,6 +41,8 @@ export async function main(args: readonly string[]): Promise<number> {
   }
   const [name] = positionals;
   if (name === undefined || positionals.length > 1) throw new UsageError('compare wants one FILE');
+  if (isReference(name))
+    throw new UsageError(`${name} lies within another file; want a FILE of its own, as dlopen and execve do`);
   const runs = Number(values.runs ?? 20);
   if (!Number.isInteger(runs) || runs < 1 || runs > 10000)
     throw new UsageError(`--runs ${values.runs}: want 1 to 10000`);

@@ -94,6 +94,7 @@ for (const [args, message] of [
   [['place', '--create=0', 'a', '/nowhere/r'], /size 0: want/],
   [['place', '--force', 'a', '/nowhere/r'], /--force goes with --create/],
   [['region'], /region wants ls, rm, verify or create/],
+  [['compare', 'region:/a/b'], /lies within another file; want a FILE of its own/],
   [['region', 'ls'], /region wants/],
   [['region', 'ls', 'a', 'b'], /ls wants a REGION alone/],
   [['region', 'rm', 'a'], /rm wants REGION and NAME/],
