@@ -9,9 +9,10 @@ export interface CheckOptions extends ModelOptions {
   most?: number;
   /** Look for a violation in a few likely states first. */
   eager?: boolean;
-  /** Look only from this event on; and no further, once the same states are possible as those here. */
+  /** Look only from this event on. */
   from?: number;
-  until?: readonly (string | undefined)[];
+  /** Of the trace that this one was made from, and in which there is no violation: what is as in that is not tried again. */
+  known?: readonly (Signatures | undefined)[];
 }
 
 export interface Coverage {
@@ -43,18 +44,32 @@ function isCut(medium: Medium, event: Event): boolean {
   return medium.settles(event) || (event.e === 'mark' && /^(append|commit)-/.test(event.text));
 }
 
-/** Of each event before which there is a cut, the medium's signature. */
+/** Of a medium at a cut. */
+export interface Signatures {
+  /** The states that are possible there. */
+  states: string;
+  /** And there and at any later cut. */
+  future: string;
+}
+
+const signaturesOf = (medium: Medium): Signatures => ({
+  states: medium.signature(false),
+  future: medium.signature(true),
+});
+
+/** Of each event before which there is a cut, and of the end. */
 export function signatures(
   events: readonly Event[],
   image: Buffer,
   options: ModelOptions = {},
-): (string | undefined)[] {
+): (Signatures | undefined)[] {
   const medium = new Medium(image, options);
-  return events.map((event) => {
-    const signature = isCut(medium, event) ? medium.signature() : undefined;
+  const found = events.map((event) => {
+    const there = isCut(medium, event) ? signaturesOf(medium) : undefined;
     medium.apply(event);
-    return signature;
+    return there;
   });
+  return [...found, signaturesOf(medium)];
 }
 
 /** Stops at the first violation. */
@@ -64,7 +79,7 @@ export function checkTrace(
   recovery: JudgedRecovery,
   options: CheckOptions = {},
 ): Verdict {
-  const { from = 0, until } = options;
+  const { from = 0, known } = options;
   const medium = new Medium(image, options);
   const coverage: Coverage = {
     cuts: 0,
@@ -75,25 +90,46 @@ export function checkTrace(
     sampledStates: 0n,
     runs: 0,
   };
+  const state = new State(recovery);
   recovery.progress = { done: 0, begun: 0 };
-  let fresh = false;
   for (let i = 0; i <= events.length; i++) {
     const event = events[i];
     if (i >= from && (event === undefined || isCut(medium, event))) {
-      if (until !== undefined && event !== undefined && until[i] === medium.signature()) break;
-      if (!fresh) recovery.reset(medium.image);
-      fresh = true;
-      const text = cut(medium, recovery, options, coverage);
-      if (text !== '') return { coverage, violation: { text, cut: i } };
+      const [here, before] = [signaturesOf(medium), known?.[i]];
+      if (here.future === before?.future) break;
+      if (here.states !== before?.states) {
+        state.follow(medium);
+        const text = cut(medium, recovery, options, coverage);
+        if (text !== '') return { coverage, violation: { text, cut: i } };
+      }
     }
     if (event === undefined) break;
     if (event.e === 'mark') progressed(recovery.progress, event.text);
-    const before = fresh && medium.settles(event) ? medium.units('words') : [];
+    if (medium.settles(event)) state.note(medium);
     medium.apply(event);
-    for (const { at, values } of before)
-      recovery.write(at, Buffer.from(medium.image.subarray(at, at + (values[0] as Buffer).length)));
   }
   return { coverage, violation: undefined };
+}
+
+/** What recovery sees when nothing pending has persisted: kept as the medium's image is, without copying all of that. */
+class State {
+  readonly #recovery: JudgedRecovery;
+  #stale: Set<number> | undefined;
+
+  constructor(recovery: JudgedRecovery) {
+    this.#recovery = recovery;
+  }
+
+  /** What is pending is about to become part of the image. */
+  note(medium: Medium): void {
+    for (const { at } of medium.units('words')) this.#stale?.add(at);
+  }
+
+  follow({ image }: Medium): void {
+    if (this.#stale === undefined) this.#recovery.reset(image);
+    for (const at of this.#stale ?? []) this.#recovery.write(at, Buffer.from(image.subarray(at, at + 8)));
+    this.#stale = new Set();
+  }
 }
 
 /** The finest way that is exhaustive within the budget; else samples. @returns the first violation, or '' */

@@ -105,8 +105,16 @@ model('msync makes its range durable, and nothing else', () => {
 
 model.run();
 
+type ReadBytes = (at: number, size: number) => Buffer;
+
+/** Reads so much, and is content. */
+const reading = (size: number) => (read: ReadBytes) => {
+  read(0, size);
+  return '';
+};
+
 /** Recovery on bytes in memory: reads what `look` reads, and says what it says. */
-function recoveryOf(size: number, look: (read: (at: number, size: number) => Buffer) => string): Recovery {
+function recoveryOf(size: number, look: (read: ReadBytes) => string): Recovery {
   const bytes = Buffer.alloc(size);
   return {
     write: (at, value) => void value.copy(bytes, at),
@@ -127,14 +135,10 @@ const units = (count: number): Unit[] =>
 const search = suite('order: exploration');
 
 search('what is not read is not tried, what is read is tried with every value', () => {
-  const two = exploreAll(
-    units(40),
-    recoveryOf(320, (read) => (read(0, 16), '')),
-    100,
-  );
+  const two = exploreAll(units(40), recoveryOf(320, reading(16)), 100);
   assert.equal([two.exhaustive, two.runs, two.states], [true, 4, 2n ** 40n]);
   // One unit tells where to look: 0 reads nothing more, 1 reads one of two others.
-  const chained = recoveryOf(320, (read) => (read(0, 8)[0] === 1 && read(8, 8), ''));
+  const chained = recoveryOf(320, (read) => (read(0, 8)[0] === 1 ? reading(16)(read) : ''));
   assert.is(exploreAll(units(40), chained, 100).runs, 3);
 });
 
@@ -147,20 +151,12 @@ search('one bad state among thousands is found, and none where there is none', (
     });
     assert.match(exploreAll(units(12), recovery, 5000).violation, /^bad \(/, String(bad));
   }
-  const fine = exploreAll(
-    units(12),
-    recoveryOf(96, (read) => (read(0, 96), '')),
-    5000,
-  );
+  const fine = exploreAll(units(12), recoveryOf(96, reading(96)), 5000);
   assert.equal([fine.exhaustive, fine.runs, fine.violation], [true, 4096, '']);
 });
 
 search('a budget that is used up is not called exhaustive', () => {
-  const found = exploreAll(
-    units(12),
-    recoveryOf(96, (read) => (read(0, 96), '')),
-    100,
-  );
+  const found = exploreAll(units(12), recoveryOf(96, reading(96)), 100);
   assert.equal([found.exhaustive, found.runs], [false, 100]);
 });
 
@@ -173,7 +169,7 @@ search('the same as brute force, for random recoveries', () => {
   for (let round = 0; round < 300; round++) {
     // A table says what is read next after what was read, and what is wrong.
     const table = Array.from({ length: 64 }, () => ({ next: random(10), wrong: random(40) === 0 }));
-    const look = (read: (at: number, size: number) => Buffer) => {
+    const look = (read: ReadBytes) => {
       let key = 0;
       for (let depth = 0; depth < 6; depth++) {
         const { next, wrong } = table[key % 64] as { next: number; wrong: boolean };

@@ -12,17 +12,17 @@ const content = (seed: number, size: number) =>
 /** A new entry; another; one replaced by a larger one and back by a smaller; two at once; one removed; two more replaced. */
 export const steps: readonly Step[] = [
   { placed: [{ name: 'a', content: content(1, 100) }] },
-  { placed: [{ name: 'b', content: content(2, 4096) }] },
-  { placed: [{ name: 'a', content: content(3, 5000) }] },
+  { placed: [{ name: 'b', content: content(2, 200) }] },
+  { placed: [{ name: 'a', content: content(3, 600) }] },
   {
     placed: [
       { name: 'c', content: content(4, 64) },
-      { name: 'd', content: content(5, 900) },
+      { name: 'd', content: content(5, 150) },
     ],
   },
   { placed: [], removed: 'b' },
   { placed: [{ name: 'a', content: content(6, 8) }] },
-  { placed: [{ name: 'd', content: content(7, 1000) }] },
+  { placed: [{ name: 'd', content: content(7, 250) }] },
 ];
 
 /** By name: SHA-256 of the content, hexadecimal. */

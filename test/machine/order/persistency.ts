@@ -64,18 +64,12 @@ export class Medium {
   }
 
   apply(event: Event): void {
-    switch (event.e) {
-      case 'store':
-        return this.#store(event);
-      case 'write-back':
-        for (const piece of this.#pending.get(lineOf(event.at)) ?? []) piece.covered = true;
-        return;
-      case 'fence':
-        if (event.by !== 'locked' || this.#options.lockedFences) this.#settle((piece) => piece.covered);
-        return;
-      case 'durable':
-        this.#settle(({ at, bytes }) => at >= event.at && at + bytes.length <= event.at + event.size);
-    }
+    if (event.e === 'store') this.#store(event);
+    if (event.e === 'write-back')
+      for (const piece of this.#pending.get(lineOf(event.at)) ?? []) piece.covered = true;
+    if (event.e === 'fence' && this.settles(event)) this.#settle((piece) => piece.covered);
+    if (event.e === 'durable')
+      this.#settle(({ at, bytes }) => at >= event.at && at + bytes.length <= event.at + event.size);
   }
 
   /** Whether an event makes something durable that was not; a cut has to be looked at before it. */
@@ -84,15 +78,14 @@ export class Medium {
     return event.e === 'fence' && (event.by !== 'locked' || this.#options.lockedFences === true);
   }
 
-  /** Equal for two media of the same program that allow the same states. */
-  signature(): string {
-    const lines = [...this.#pending].sort(([a], [b]) => a - b);
-    return lines
-      .map(
-        ([line, pieces]) =>
-          `${line}:${pieces.map(({ at, bytes, covered }) => `${at}=${bytes.toString('hex')}${covered}`)}`,
-      )
-      .join(';');
+  /** Equal for two media of the same stores that allow the same states; with `covered`, also after any events to come. */
+  signature(covered: boolean): string {
+    const text = (piece: Piece) =>
+      `${piece.at}=${piece.bytes.toString('hex')}${covered && piece.covered ? '+' : ''}`;
+    return [...this.#pending]
+      .sort(([a], [b]) => a - b)
+      .map(([, pieces]) => pieces.map(text).join())
+      .join();
   }
 
   /** Whether a write-back of this line would cover anything. */

@@ -1,8 +1,9 @@
 // The guest's part: `node record.js RECORDER INSITU DEVDAX FSDAX OUTPUT` records on real DAX what check.ts checks.
 //   RECORDER  the binary (recorder.ts builds it on the host)      INSITU  the package's dist
 //   DEVDAX    a device-dax node of 4 KiB units, overwritten       FSDAX   a directory of a file system with DAX
-//   OUTPUT    an empty directory for the traces, which the host gets to see
+//   OUTPUT    a directory for the traces, which the host gets to see
 // Prints a line for each recording; the exit status is the number of those that failed.
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +12,7 @@ import { guestRecordings, record } from './recordings.ts';
 const [, , recorder = '', insitu = '', devdax = '', fsdax = '', output = ''] = process.argv;
 if (output === '') throw new Error('want RECORDER INSITU DEVDAX FSDAX OUTPUT');
 const program = [process.execPath, join(fileURLToPath(import.meta.url), '../programs.js')];
+mkdirSync(output, { recursive: true });
 let failures = 0;
 for (const recording of guestRecordings) {
   const began = Date.now();

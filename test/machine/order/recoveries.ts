@@ -99,7 +99,8 @@ export class RegionRecovery implements JudgedRecovery {
       const found = new Map(entries.map(({ name, sha256 }) => [name, sha256]));
       return judgeCatalog(found, this.progress.done, this.progress.begun);
     } catch (error) {
-      if (error instanceof LoadError) return `it can't be read: ${error.message}`;
+      if (error instanceof LoadError)
+        return `it can't be read: ${error.message.replace(this.#path, 'region')}`;
       throw error;
     }
   }
