@@ -7,7 +7,7 @@
 // Whatever happens before 3 is on the medium leaves the old catalog as it was; nothing leaks, because what is free is
 // computed from the catalog alone. A slot is only ever written while `active` names the other one.
 import { LoadError } from '../error.ts';
-import { ACTIVE, decodeActive, encodeActive } from './layout.ts';
+import { ACTIVE, type Active, decodeActive, encodeActive } from './layout.ts';
 import { allocate, type Store } from './region.ts';
 import {
   type Catalog,
@@ -15,6 +15,7 @@ import {
   decodeSlot,
   type Entry,
   encodeSlot,
+  findInSlot,
   isWhole,
   usedBytes,
 } from './slot.ts';
@@ -28,13 +29,33 @@ const ATTEMPTS = 100;
  *   older, its entries may have been overwritten since.
  */
 export function readCatalog(store: Store): Catalog {
+  const { bytes, active } = readSlot(store);
+  return decodeSlot(bytes, active, store.superblock, store.path);
+}
+
+/**
+ * One entry as last committed, without decoding the others. `isCurrent` says whether no commit has followed.
+ * @throws LoadError ERR_NO_ENTRY; ERR_CATALOG as readCatalog
+ */
+export function lookUp(store: Store, name: string): { entry: Entry; isCurrent: () => boolean } {
   const { metadata, superblock, path } = store;
+  const { bytes, active } = readSlot(store);
+  // What is not there is worth a look whether it is the catalog's fault.
+  const entry =
+    findInSlot(bytes, active, superblock, path, name) ??
+    find(decodeSlot(bytes, active, superblock, path), name, path);
+  const isCurrent = () => decodeActive(metadata.load(ACTIVE, 8), path).generation === active.generation;
+  return { entry, isCurrent };
+}
+
+/** The used bytes of the slot that `active` names, whole. */
+function readSlot({ metadata, superblock, path }: Store): { bytes: Buffer; active: Active } {
   let active = decodeActive(metadata.load(ACTIVE, 8), path);
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const offset = superblock.slots[active.slot];
     const used = usedBytes(metadata.load(offset, 64), superblock.slotSize);
     const bytes = metadata.load(offset, used);
-    if (isWhole(bytes, active.generation)) return decodeSlot(bytes, active, superblock, path);
+    if (isWhole(bytes, active.generation)) return { bytes, active };
     const now = decodeActive(metadata.load(ACTIVE, 8), path);
     if (now.generation === active.generation) {
       const text = `catalog slot ${'AB'[active.slot]} is not the whole of generation ${active.generation}, which is active; want its checksum to hold`;

@@ -1,7 +1,7 @@
 // From a reference to bytes: which file, from where to where.
 import { existsSync, readdirSync } from 'node:fs';
 import { LoadError } from '../error.ts';
-import { find, readCatalog } from './catalog.ts';
+import { lookUp } from './catalog.ts';
 import { parseReference, type Reference } from './reference.ts';
 import { lockInUse, Store } from './region.ts';
 import type { Entry } from './slot.ts';
@@ -74,7 +74,7 @@ function regionWith(reference: string, { name }: Reference & { is: 'entry' }, no
   for (const path of nodes) {
     try {
       using store = new Store(path);
-      find(readCatalog(store), name, path);
+      lookUp(store, name);
       having.push(path);
     } catch (error) {
       if (!(error instanceof LoadError)) throw error;
@@ -99,15 +99,14 @@ function hold(path: string, name: string): Located {
   const store = new Store(path);
   try {
     for (;;) {
-      const entry = find(readCatalog(store), name, path);
+      const { entry, isCurrent } = lookUp(store, name);
       lockInUse(store.region, { start: entry.offset, end: entry.offset + entry.span });
-      const now = find(readCatalog(store), name, path);
-      if (now.offset !== entry.offset || now.span !== entry.span) continue;
+      if (!isCurrent()) continue;
       return {
         path,
-        start: now.offset,
-        size: now.size,
-        entry: now,
+        start: entry.offset,
+        size: entry.size,
+        entry,
         heldBy: store.region.fd,
         [Symbol.dispose]: () => store[Symbol.dispose](),
       };

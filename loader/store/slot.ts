@@ -1,4 +1,5 @@
 // A catalog slot and its entries (layout.ts has the table of their bytes): encoding, decoding, checking.
+import type { LoadError } from '../error.ts';
 import type { Format } from '../format.ts';
 import { native } from '../native.ts';
 import { type Active, damaged, hex, type Superblock, wide } from './layout.ts';
@@ -102,24 +103,9 @@ export function isWhole(bytes: Buffer, generation: number): boolean {
  */
 export function decodeSlot(bytes: Buffer, active: Active, superblock: Superblock, path: string): Catalog {
   const base = superblock.slots[active.slot];
-  const count = bytes.readUInt32LE(16);
-  const entries: Entry[] = [];
-  let at = SLOT_HEADER;
-  for (let i = 0; i < count; i++) {
-    const length = at + ENTRY_HEADER <= bytes.length ? bytes.readUInt32LE(at) : 0;
-    if (length < ENTRY_HEADER || length % 8 !== 0 || length > bytes.length - at) {
-      const text = `catalog ends inside entry ${i} of ${count}; want entries of whole words within ${bytes.length} bytes`;
-      throw damaged(path, text, base + at);
-    }
-    entries.push(decodeEntry(bytes.subarray(at, at + length), path, base + at));
-    at += length;
-  }
-  if (at !== bytes.length)
-    throw damaged(
-      path,
-      `catalog has ${bytes.length - at} bytes behind its ${count} entries; want none`,
-      base + at,
-    );
+  const entries = [...storedEntries(bytes, path, base)].map(({ stored, at }) =>
+    decodeEntry(stored, path, base + at),
+  );
   checkEntries(entries, superblock, path, base);
   return {
     ...active,
@@ -128,6 +114,71 @@ export function decodeSlot(bytes: Buffer, active: Active, superblock: Superblock
     reached: wide(bytes, 48, 'end of what was used', path, base),
     entries,
   };
+}
+
+/**
+ * The entry of this name; only it is decoded and checked.
+ * @param bytes as decodeSlot
+ * @throws LoadError ERR_CATALOG when it, or the row of entries, can't be
+ */
+export function findInSlot(
+  bytes: Buffer,
+  active: Active,
+  superblock: Superblock,
+  path: string,
+  name: string,
+): Entry | undefined {
+  const base = superblock.slots[active.slot];
+  const wanted = Buffer.from(name);
+  for (const { stored, at } of storedEntries(bytes, path, base)) {
+    const end = ENTRY_HEADER + wanted.length;
+    if (stored.readUInt16LE(6) !== wanted.length || end > stored.length) continue;
+    if (wanted.compare(stored, ENTRY_HEADER, end) !== 0) continue;
+    const entry = decodeEntry(stored, path, base + at);
+    checkExtent(entry, superblock, path);
+    checkAlone(entry, bytes, path, base);
+    return entry;
+  }
+  return undefined;
+}
+
+/** No other entry's extent, as it is stored, is over this one's. */
+function checkAlone(entry: Entry, bytes: Buffer, path: string, base: number): void {
+  const end = entry.offset + entry.span;
+  for (const { stored } of storedEntries(bytes, path, base)) {
+    const offset = stored.readUInt32LE(8) + stored.readUInt32LE(12) * 2 ** 32;
+    const span = stored.readUInt32LE(24) + stored.readUInt32LE(28) * 2 ** 32;
+    if (offset >= end || offset + span <= entry.offset) continue;
+    const other = decodeEntry(stored, path, base);
+    if (other.name !== entry.name) throw overlap(entry, other, path);
+  }
+}
+
+function overlap(a: Entry, b: Entry, path: string): LoadError {
+  const at = Math.max(a.offset, b.offset);
+  return damaged(path, `entries ${a.name} and ${b.name} overlap at ${hex(at)}`, at);
+}
+
+/** Each entry's bytes, and where they begin in the slot. */
+function* storedEntries(
+  bytes: Buffer,
+  path: string,
+  base: number,
+): Generator<{ stored: Buffer; at: number }> {
+  const count = bytes.readUInt32LE(16);
+  let at = SLOT_HEADER;
+  for (let i = 0; i < count; i++) {
+    const length = at + ENTRY_HEADER <= bytes.length ? bytes.readUInt32LE(at) : 0;
+    if (length < ENTRY_HEADER || length % 8 !== 0 || length > bytes.length - at) {
+      const text = `catalog ends inside entry ${i} of ${count}; want entries of whole words within ${bytes.length} bytes`;
+      throw damaged(path, text, base + at);
+    }
+    yield { stored: bytes.subarray(at, at + length), at };
+    at += length;
+  }
+  if (at === bytes.length) return;
+  const text = `catalog has ${bytes.length - at} bytes behind its ${count} entries; want none`;
+  throw damaged(path, text, base + at);
 }
 
 function decodeEntry(bytes: Buffer, path: string, base: number): Entry {
@@ -157,30 +208,30 @@ function decodeEntry(bytes: Buffer, path: string, base: number): Entry {
   };
 }
 
-/** Names in order and once each; extents in the data part, at granules, and none over another. */
+/** Of whole granules, in the data part, and long enough. */
+function checkExtent({ name, offset, size, span }: Entry, s: Superblock, path: string): void {
+  if (offset % s.granule !== 0 || span % s.granule !== 0 || span === 0)
+    throw damaged(path, `entry ${name} at ${hex(offset)} + ${hex(span)} is not of whole granules`, offset);
+  if (size > span) throw damaged(path, `entry ${name} has ${size} bytes in an extent of ${span}`, offset);
+  if (offset < s.dataStart || span > s.size - s.dataStart || offset > s.size - span) {
+    const text = `entry ${name} at ${hex(offset)} + ${hex(span)} is outside of the data, ${hex(s.dataStart)} to ${hex(s.size)}`;
+    throw damaged(path, text, offset);
+  }
+}
+
+/** Names in order and once each, and no extent over another. */
 function checkEntries(entries: readonly Entry[], s: Superblock, path: string, base: number): void {
   for (const [i, entry] of entries.entries()) {
-    const { name, offset, size, span } = entry;
+    const { name } = entry;
     const before = entries[i - 1];
     if (before !== undefined && compareNames(before.name, name) >= 0)
       throw damaged(path, `entry ${name} follows ${before.name}; want names in order, each once`, base);
-    if (offset % s.granule !== 0 || span % s.granule !== 0 || span === 0)
-      throw damaged(path, `entry ${name} at ${hex(offset)} + ${hex(span)} is not of whole granules`, offset);
-    if (size > span) throw damaged(path, `entry ${name} has ${size} bytes in an extent of ${span}`, offset);
-    if (offset < s.dataStart || span > s.size - s.dataStart || offset > s.size - span) {
-      const text = `entry ${name} at ${hex(offset)} + ${hex(span)} is outside of the data, ${hex(s.dataStart)} to ${hex(s.size)}`;
-      throw damaged(path, text, offset);
-    }
+    checkExtent(entry, s, path);
   }
   const ordered = [...entries].sort((a, b) => a.offset - b.offset);
   for (const [i, entry] of ordered.entries()) {
     const next = ordered[i + 1];
-    if (next !== undefined && next.offset < entry.offset + entry.span)
-      throw damaged(
-        path,
-        `entries ${entry.name} and ${next.name} overlap at ${hex(next.offset)}`,
-        next.offset,
-      );
+    if (next !== undefined && next.offset < entry.offset + entry.span) throw overlap(entry, next, path);
   }
 }
 
