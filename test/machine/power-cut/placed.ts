@@ -44,6 +44,8 @@ export interface Held {
   versions: Map<string, number | 'broken'>;
   /** What an interrupted placing has left. */
   temporaries: number;
+  /** A placing had begun, and was not at its end. */
+  begun: boolean;
 }
 
 /** The opposite of the guest's own text of it. */
@@ -55,7 +57,8 @@ export function parseHeld(text: string): Held {
       name,
       version === 'broken' ? version : Number(version),
     ]);
-  return { versions: new Map(versions), temporaries: Number(pairs.at(-1)?.[1]) };
+  const temporaries = Number(pairs.at(-1)?.[1]);
+  return { versions: new Map(versions), temporaries, begun: temporaries > 0 };
 }
 
 /** What is wrong with what is held, given what was told to be placed; one line each. */

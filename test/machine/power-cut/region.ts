@@ -1,6 +1,7 @@
 // What a region holds, looked at on the host with insitu's own reader: the format is the same in an ordinary file.
 import { closeSync, openSync, readSync } from 'node:fs';
 import { readCatalog } from '../../../loader/store/catalog.ts';
+import type { Superblock } from '../../../loader/store/layout.ts';
 import { Store } from '../../../loader/store/region.ts';
 import { verifyRegion } from '../../../loader/store/verify.ts';
 import { type Held, KEPT, names, versionOf } from './placed.ts';
@@ -20,10 +21,22 @@ export function heldInRegion(path: string): Held {
       const version = versionOf(name, bytes);
       return [name, intact.get(name) ? version : 'broken'];
     });
-    return { versions: new Map(entries), temporaries: 0 };
+    const versions = new Map(entries);
+    return { versions, temporaries: 0, begun: isBegun(fd, store.superblock, versions) };
   } finally {
     closeSync(fd);
   }
+}
+
+/** Whether an extent that no entry names begins with a version that is newer than theirs. */
+function isBegun(fd: number, { dataStart, size, granule }: Superblock, versions: Held['versions']): boolean {
+  const head = Buffer.alloc(8);
+  for (let at = dataStart; at < size; at += granule) {
+    readSync(fd, head, 0, head.length, at);
+    const name = names[head.readUInt32LE(0)];
+    if (name !== undefined && head.readUInt32LE(4) > Number(versions.get(name) ?? 0)) return true;
+  }
+  return false;
 }
 
 /** They were placed together: all of them or none. */

@@ -63,6 +63,8 @@ export class PlaceTally {
   readonly place: string;
   #cuts = 0;
   #files = 0;
+  /** Cuts in the middle of something that had left its trace on the medium. */
+  #midway = 0;
   readonly #wrong: string[] = [];
 
   constructor(place: string) {
@@ -73,6 +75,8 @@ export class PlaceTally {
   add(where: string, held: Held, told: ReadonlyMap<string, number>, further: readonly string[] = []): void {
     this.#cuts++;
     this.#files += told.size;
+    const newer = [...held.versions].some(([name, version]) => version !== told.get(name));
+    if (newer || held.begun) this.#midway++;
     for (const line of [...complaints(held, told), ...further]) this.#wrong.push(`${where}: ${line}`);
   }
 
@@ -81,7 +85,7 @@ export class PlaceTally {
   }
 
   result(cuts: number): Result {
-    const detail = `${this.#files} placed files, ${this.#wrong.length} complaints`;
+    const detail = `${this.#files} placed files, ${this.#wrong.length} complaints; ${this.#midway} cuts on the way`;
     if (this.place === PLANTED)
       return { name: 'planted: placed without fsync(2) is seen', ok: this.#wrong.length > 0, detail };
     const ok = this.#wrong.length === 0 && this.#files > 0 && this.#cuts === cuts;

@@ -34,7 +34,7 @@ export class Verdicts {
       const held = heldInRegion(path);
       add(held, differ(held));
     } catch (error) {
-      add({ versions: new Map(), temporaries: 0 }, [(error as Error).message]);
+      add({ versions: new Map(), temporaries: 0, begun: false }, [(error as Error).message]);
     }
   }
 
