@@ -1,9 +1,8 @@
 // From a reference to bytes: which file, from where to where.
 import { existsSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { LoadError } from '../error.ts';
-import { lookUp } from './catalog.ts';
-import { parseReference, type Reference } from './reference.ts';
-import { lockInUse, Store } from './region.ts';
+import { isReference, parseReference } from './reference.ts';
 import type { Entry } from './slot.ts';
 
 /**
@@ -35,7 +34,40 @@ export function locate(name: string, nodes: () => string[] = deviceNodes): Locat
     const { path, start, size } = reference;
     return { path, start, size, ...nothingHeld };
   }
-  return hold(reference.region ?? regionWith(name, reference, nodes()), reference.name);
+  const { hold, regionWith } = entriesNow(name);
+  return hold(reference.region ?? regionWith(name, reference.name, nodes()), reference.name);
+}
+
+/** entry.ts. */
+interface Entries {
+  /** @throws LoadError ERR_NO_ENTRY, and what opening a region throws */
+  hold(path: string, name: string): Located;
+  /** The one region of `nodes` that has an entry of this name. @throws LoadError ERR_REFERENCE, ERR_NO_ENTRY */
+  regionWith(reference: string, name: string, nodes: readonly string[]): string;
+}
+
+let entries: Entries | undefined;
+
+export function provideEntries(found: Entries): void {
+  entries = found;
+}
+
+/** Loads what `locate` will want for this name; whoever can wait spares Node before 20.19 a refusal. */
+export async function readyFor(name: string): Promise<void> {
+  if (entries === undefined && isReference(name)) await import('./entry.ts');
+}
+
+function entriesNow(name: string): Entries {
+  if (entries === undefined) {
+    try {
+      createRequire(import.meta.url)(import.meta.url.endsWith('.ts') ? './entry.ts' : './entry.js');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ERR_REQUIRE_ESM') throw error;
+    }
+  }
+  if (entries !== undefined) return entries;
+  const text = `is an entry of a region, and Node ${process.version} can't load at once what reads those; want load(), or Node 20.19`;
+  throw new LoadError('ERR_REFERENCE', name, text);
 }
 
 /** The device-dax nodes of this machine that are mapped as such. */
@@ -65,54 +97,4 @@ export function regionPath(target: string, nodes: () => string[] = deviceNodes):
       ? 'means the device-dax node of a machine that has none (insitu doctor)'
       : `could be any of ${all.join(', ')}; want one of them`;
   throw new LoadError('ERR_REFERENCE', target, found);
-}
-
-/** The region that has an entry of this name, which has to be the only one. */
-function regionWith(reference: string, { name }: Reference & { is: 'entry' }, nodes: string[]): string {
-  const having: string[] = [];
-  const reasons: string[] = [];
-  for (const path of nodes) {
-    try {
-      using store = new Store(path);
-      lookUp(store, name);
-      having.push(path);
-    } catch (error) {
-      if (!(error instanceof LoadError)) throw error;
-      reasons.push(error.code === 'ERR_NO_ENTRY' ? `${path} has none` : error.message);
-    }
-  }
-  const [first, ...more] = having;
-  if (first !== undefined && more.length === 0) return first;
-  if (first !== undefined) {
-    const wanted = having.map((path) => `devdax:${path.slice('/dev/'.length)}/${name}`).join(' or ');
-    throw new LoadError('ERR_REFERENCE', reference, `is in ${having.length} regions; want ${wanted}`);
-  }
-  const looked = nodes.length === 0 ? 'this machine has no device-dax (insitu doctor)' : reasons.join('; ');
-  throw new LoadError('ERR_NO_ENTRY', reference, `is in no device-dax region: ${looked}`);
-}
-
-/**
- * Holds an entry's space: first the lock, then a look whether the entry is still there. Whoever uses freed space again
- * has committed its being free before he looks for locks (mapped.ts), so one of the two sees the other.
- */
-function hold(path: string, name: string): Located {
-  const store = new Store(path);
-  try {
-    for (;;) {
-      const { entry, isCurrent } = lookUp(store, name);
-      lockInUse(store.region, { start: entry.offset, end: entry.offset + entry.span });
-      if (!isCurrent()) continue;
-      return {
-        path,
-        start: entry.offset,
-        size: entry.size,
-        entry,
-        heldBy: store.region.fd,
-        [Symbol.dispose]: () => store[Symbol.dispose](),
-      };
-    }
-  } catch (error) {
-    store[Symbol.dispose]();
-    throw error;
-  }
 }

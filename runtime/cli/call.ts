@@ -1,4 +1,4 @@
-import { loadSync, type NativeFunction } from '../library/index.ts';
+import { load, type NativeFunction } from '../library/index.ts';
 import { parseArguments } from '../library/prototype.ts';
 import { parse, toJson, untilFile } from './options.ts';
 import { UsageError } from './outcome.ts';
@@ -16,7 +16,7 @@ The prototype is C's, in koffi's types (int, uint, long, ulong, int64_t, double,
   insitu call /usr/lib/x86_64-linux-gnu/libz.so.1 'ulong crc32(ulong, str, uint)' 0 hello 5
 `;
 
-export function main(args: readonly string[]): number {
+export async function main(args: readonly string[]): Promise<number> {
   const [own, rest] = untilFile(args, []);
   const { values } = parse(own, {
     copy: { type: 'boolean' },
@@ -31,7 +31,7 @@ export function main(args: readonly string[]): number {
   if (file === undefined || prototype === undefined) throw new UsageError("call wants FILE and 'PROTOTYPE'");
   const parameters = parseArguments(prototype, texts);
   const place = values.copy ? 'copy' : 'in-place';
-  using library = loadSync(file, { place, requireInPlace: Boolean(values['require-in-place']) });
+  using library = await load(file, { place, requireInPlace: Boolean(values['require-in-place']) });
   const result = resultOf(library.func(prototype), parameters);
   if (result !== undefined) process.stdout.write(`${String(result)}\n`);
   if (values.report) process.stderr.write(`${toJson(library.report)}\n`);

@@ -1,5 +1,6 @@
 import { describeFaults, describeHugePages } from '../../loader/huge-pages.ts';
 import { countFaults, type Listing, list } from '../../loader/listing.ts';
+import { readyFor } from '../../loader/store/locate.ts';
 import { evidenceTables } from './evidence-table.ts';
 import { parse, printJson } from './options.ts';
 import { UsageError } from './outcome.ts';
@@ -33,6 +34,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const [name] = positionals;
   if (name === undefined || positionals.length > 1) throw new UsageError('inspect wants one FILE');
   const file = name;
+  await readyFor(file);
   const listing = list(file, Boolean(values.symbols));
   const evidence = values.evidence ? await evidenceOf(file, listing) : undefined;
   if (values.json) printJson({ ...listing, ...evidence });

@@ -1,10 +1,8 @@
 import { writeFileSync } from 'node:fs';
-import { describeHugePages } from '../../loader/huge-pages.ts';
-import { prepare, type RunReport, replaceProcess, supervise } from '../program/index.ts';
-import { evidenceTables } from './evidence-table.ts';
+import { readyFor } from '../../loader/store/locate.ts';
+import { prepare, replaceProcess } from '../program/index.ts';
 import { parse, toJson, untilFile } from './options.ts';
 import { UsageError } from './outcome.ts';
-import { bytes, facts, time } from './text.ts';
 
 const help = `insitu run: start a program where it is stored.
 
@@ -24,7 +22,7 @@ system the kernel itself starts it in place; elsewhere, and from any OFFSET of a
   insitu run /dev/dax0.0@0x200000 args
 `;
 
-export function main(args: readonly string[]): number {
+export async function main(args: readonly string[]): Promise<number> {
   const [own, [file, ...programArguments]] = untilFile(args, ['--report-file']);
   const { values } = parse(
     own.map((arg) => (arg === '--report' ? '--report=text' : arg)),
@@ -44,6 +42,7 @@ export function main(args: readonly string[]): number {
   if (format !== undefined && format !== 'text' && format !== 'json')
     throw new UsageError(`--report=${format} is unknown; want --report or --report=json`);
   const place = values.copy ? 'copy' : 'in-place';
+  await readyFor(file);
   const start = prepare(file, programArguments, {
     place,
     requireInPlace: Boolean(values['require-in-place']),
@@ -51,9 +50,13 @@ export function main(args: readonly string[]): number {
   const reportFile = values['report-file'];
   if (format === undefined && reportFile === undefined) replaceProcess(start);
   if (reportFile !== undefined) writeReport(reportFile, ''); // before the program runs in vain
+  const { supervise } = await import('../program/supervise.ts');
   const report = supervise(start);
   if (reportFile !== undefined) writeReport(reportFile, `${toJson(report)}\n`);
-  else process.stderr.write(`${format === 'text' ? describe(report) : toJson(report)}\n`);
+  else
+    process.stderr.write(
+      `${format === 'text' ? (await import('./run-report.ts')).describe(report) : toJson(report)}\n`,
+    );
   return report.signal === null ? (report.exitCode ?? 1) : 128 + report.signal;
 }
 
@@ -63,21 +66,4 @@ function writeReport(path: string, text: string): void {
   } catch (error) {
     throw new UsageError(`--report-file: ${(error as Error).message}`);
   }
-}
-
-function describe(report: RunReport): string {
-  const end = report.signal === null ? `exit code ${report.exitCode}` : `signal ${report.signal}`;
-  const ns = report.phases.reduce((n, phase) => n + phase.ns, 0);
-  const rows: [string, string][] = [
-    ['program', `${report.file} (${[report.format, report.kind].filter(Boolean).join(', ')})`],
-    ['started by', `${report.way}: ${report.why}`],
-    ['ended with', `${end} after ${time(ns)}`],
-    ['planned', `${bytes(report.bytesInPlace)} in place, ${bytes(report.bytesCopied)} copied`],
-    ['faults', `${report.faults.minor} minor, ${report.faults.major} major`],
-    ['private', report.privateBytes === null ? 'not measured' : `${bytes(report.privateBytes)} at the end`],
-    ...(report.hugePages ? [['huge pages', describeHugePages(report.hugePages)] as [string, string]] : []),
-    ['measured', report.evidence.summary],
-  ];
-  const tables = evidenceTables(report.evidence);
-  return `${facts(rows, process.stderr)}${tables && `\n\n${tables}`}`;
 }

@@ -9,7 +9,8 @@ import type { Totals } from '../../loader/evidence.ts';
 import { detect, type Format } from '../../loader/format.ts';
 import { type Image, read } from '../../loader/image.ts';
 import { native, prebuilt } from '../../loader/native.ts';
-import { environment, prepare, supervise } from '../program/index.ts';
+import { environment, prepare } from '../program/index.ts';
+import { supervise } from '../program/supervise.ts';
 import { type Request, SAMPLE_MARK, type Sample, type WayName } from './request.ts';
 
 export interface CompareOptions {

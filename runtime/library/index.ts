@@ -4,6 +4,8 @@ import { inFile, LoadError } from '../../loader/error.ts';
 import { close, type LoadOptions, load as loadChain } from '../../loader/index.ts';
 import { type ImageHandle, native } from '../../loader/native.ts';
 import { Report } from '../../loader/report.ts';
+import { readyFor } from '../../loader/store/locate.ts';
+import { isReference } from '../../loader/store/reference.ts';
 import { instantiateAddon } from './addon.ts';
 
 type Koffi = typeof import('koffi').default;
@@ -151,5 +153,6 @@ export function loadSync(path: string, options?: LoadOptions): Library {
  * @throws LoadError (a rejected promise) naming file, place, found and wanted
  */
 export async function load(path: string, options?: LoadOptions): Promise<Library> {
+  if (isReference(path)) await readyFor(path);
   return loadSync(path, options);
 }

@@ -3,17 +3,13 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { type Backing, OpenFile } from '../../loader/backing.ts';
 import { inFile, LoadError } from '../../loader/error.ts';
-import type { Evidence } from '../../loader/evidence.ts';
 import { detect, type Format, type ProgramKind } from '../../loader/format.ts';
-import type { HugePages } from '../../loader/huge-pages.ts';
 import { read } from '../../loader/image.ts';
-import { native, type ProcessOutcome, prebuilt } from '../../loader/native.ts';
+import { native, prebuilt } from '../../loader/native.ts';
 import { whyNoDax } from '../../loader/no-dax.ts';
 import { type PlanSegment, plan } from '../../loader/plan.ts';
-import type { Faults, Phase } from '../../loader/report.ts';
 import { type Located, locate } from '../../loader/store/locate.ts';
 import { isReference, looksLikePart } from '../../loader/store/reference.ts';
-import { evidenceOf, hugePagesOf } from './evidence.ts';
 
 export interface RunOptions {
   place?: 'in-place' | 'copy';
@@ -46,7 +42,7 @@ export interface Start {
 }
 
 /** This process's, byte for byte: process.env has lost what is no UTF-8. */
-const OWN_ENVIRONMENT: string[] = [];
+export const OWN_ENVIRONMENT: string[] = [];
 
 const S_ISUID = 0o4000;
 const S_ISGID = 0o2000;
@@ -190,71 +186,6 @@ export function replaceProcess(start: Start): never {
   } catch (error) {
     throw inFile(start.command, error);
   }
-}
-
-export interface RunReport {
-  file: string;
-  format: Format;
-  kind: ProgramKind | null;
-  way: 'execve' | 'runner';
-  why: string;
-  place: 'in-place' | 'copy';
-  backing: Backing;
-  segments: readonly PlanSegment[];
-  phases: readonly Phase[];
-  exitCode: number | null;
-  signal: number | null;
-  /** Bytes of text and read-only data mapped as stored, and of segments read into anonymous memory; both planned. */
-  bytesInPlace: number;
-  bytesCopied: number;
-  faults: Faults;
-  /** Anonymous memory when it ended; null where it could not be looked at. */
-  privateBytes: number | null;
-  /** Whether huge pages can map its text, and if not, what is in the way; null of a script, and of a copy. */
-  hugePages: HugePages | null;
-  /** Where the file's pages were when the program ended. */
-  evidence: Evidence;
-}
-
-/**
- * Runs the program as a child, waits, and reports. Terminal, standard descriptors and signals are the program's.
- * @throws LoadError when it could not be started
- */
-export function supervise(start: Start, quiet = false): RunReport {
-  let outcome: ProcessOutcome;
-  let hugePages: HugePages | null;
-  const traced = start.privileges === ''; // the kernel grants none to a program that is traced
-  try {
-    hugePages = hugePagesOf(start);
-    outcome = native.supervise(
-      start.command,
-      [...start.argv],
-      OWN_ENVIRONMENT,
-      traced ? start.file : '',
-      start.start,
-      quiet,
-      start.located.heldBy,
-    );
-  } catch (error) {
-    throw inFile(start.command, error);
-  } finally {
-    start.located[Symbol.dispose]();
-  }
-  const bytes = (placement: string) =>
-    start.segments.reduce((n, s) => (s.placement === placement ? n + s.fileSize : n), 0);
-  const { file, format, kind, way, why, place, backing, segments } = start;
-  return {
-    ...{ file, format, kind, way, why, place, backing, segments },
-    phases: [{ name: 'run', ns: outcome.elapsedNs }],
-    exitCode: outcome.exitCode,
-    signal: outcome.signal,
-    bytesInPlace: bytes('in-place'),
-    bytesCopied: bytes('copied'),
-    faults: { minor: outcome.minorFaults, major: outcome.majorFaults },
-    privateBytes: outcome.privateBytes,
-    hugePages,
-    evidence: evidenceOf(outcome, start),
-  };
 }
 
 export function environment(): string[] {

@@ -1,4 +1,5 @@
 // What child.ts starts: runs a function that is given as source, with everything it may want.
+import '../../loader/store/entry.ts'; // what loadSync would require: tsx makes a second copy of what is required
 import * as fs from 'node:fs';
 import process from 'node:process';
 import { Worker } from 'node:worker_threads';

@@ -1,4 +1,5 @@
 // Regions to test with: made in files, their bytes patched one field at a time.
+import '../../loader/store/entry.ts'; // what loadSync would require: tsx makes a second copy of what is required
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
