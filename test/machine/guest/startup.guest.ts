@@ -8,7 +8,7 @@ test('in place against a copy-load and dlopen, emulated', async () => {
   const placed = await insituToEnd('place', join(payload, 'text64.so'), '/mnt/xfs');
   assert.equal(placed.code, 0, placed.stderr);
   const { code, stdout, stderr } = await insituToEnd(
-    ...['compare', '--json', '--runs', '2', '--call', 'int answer(void)', '/mnt/xfs/text64.so'],
+    ...['compare', '--json', '--runs', '2', '/mnt/xfs/text64.so', '--call', 'int answer(void)'],
   );
   assert.equal(code, 0, stderr);
   const { ratios } = JSON.parse(stdout) as { ratios: { name: string; value: number }[] };
