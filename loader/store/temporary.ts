@@ -45,8 +45,9 @@ export class Temporary implements Disposable {
     const directory = openSync(this.#directory, O_RDONLY);
     try {
       fsyncSync(directory);
-    } catch {
+    } catch (error) {
       // Some file systems do not sync directories; the rename itself stands.
+      if ((error as NodeJS.ErrnoException).code !== 'EINVAL') throw error;
     } finally {
       closeSync(directory);
     }
