@@ -20,7 +20,7 @@ import { checkReadme } from './table.ts';
 import { twoGuests } from './two-guests.ts';
 
 const MiB = 1 << 20;
-const suites = ['media', 'region', 'written', 'sharing', 'startup'];
+const suites = ['media', 'huge', 'region', 'written', 'sharing', 'startup'];
 const tally = { passed: 0, failed: 0, skipped: 0 };
 
 /** A file of zeros that takes no room until it is written to. */

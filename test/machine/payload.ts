@@ -108,6 +108,12 @@ export function buildPayload(): Payload {
       JSON.stringify(relocatedPages(join(directory, name))),
     );
   const side = compileC('int side(void) { return 7; }', { ...shared, name: 'libside.so' });
+  compileC(resident, {
+    name: 'small-pages',
+    kind: 'pie',
+    dir: directory,
+    flags: ['-Wl,-z,max-page-size=4096'],
+  });
   compileC(resident, { name: 'static', kind: 'static', dir: directory, flags: hugeFlags });
   const libraries = systemLibraries();
   for (const path of libraries) keep(path.split('/').at(-1) as string, path);

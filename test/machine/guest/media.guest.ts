@@ -67,18 +67,22 @@ async function load(medium: Medium, place: 'in-place' | 'copy'): Promise<{ loade
   writeFileSync('/proc/sys/vm/drop_caches', '3');
   const child = await Resident.start(process.execPath, [loadChild, nameOf(medium, 'text64.so'), place]);
   const loaded: Loaded = JSON.parse(child.line.split(' ').slice(2).join(' '));
-  const found = add(
-    loaded.evidence.ranges
-      .filter(({ name }) => name === 'text')
-      .map(({ address, bytes }) => countOf(child.pid, BigInt(address), bytes)),
-  );
+  const counts = loaded.evidence.ranges.map(({ name, address, bytes, pages, present, nvm, ram }) => {
+    const count = countOf(child.pid, BigInt(address), bytes);
+    assert.deepEqual({ pages, present, nvm, ram }, count, `${name} of ${nameOf(medium, 'text64.so')}`);
+    return { name, ...count };
+  });
+  const found = text(counts);
   const { code, stderr } = await child.end();
   assert.equal(code, 0, stderr);
   return { loaded, found };
 }
 
 interface Ran {
+  /** Of the program's text. */
   own: Count;
+  /** Of RELRO, data and bss of a program with fixed addresses. */
+  written: Count;
   beside: Count;
   anonymous: Count;
   report: { evidence: Evidence };
@@ -99,15 +103,27 @@ async function run(
   const child = await insitu('run', ...options, `--report-file=${report}`, nameOf(medium, program), ...args);
   const own = medium.kind === 'devdax' ? medium.at : join(medium.at, program);
   const parts = partsOf(child.pid, medium.kind === 'devdax' ? medium.at : `${medium.at}/`, 'anonymous');
+  const written = program === 'static' ? countOf(child.pid, ...writableRange(medium)) : add([]);
   const { code, stderr } = await child.end();
   assert.equal(code, 0, stderr);
   const executable = parts.filter(({ protection }) => protection.includes('x'));
   return {
     own: add(executable.filter(({ path }) => path === own)),
+    written,
     beside: add(executable.filter(({ path }) => path !== own && path !== 'anonymous')),
     anonymous: add(executable.filter(({ path }) => path === 'anonymous')),
     report: JSON.parse(readFileSync(report, 'utf8')),
   };
+}
+
+/** Address and length, in whole pages, of what the static program may write to. */
+function writableRange(medium: Medium): [bigint, number] {
+  const { segments, located } = prepare(nameOf(medium, 'static'), []);
+  located[Symbol.dispose]();
+  const writable = segments.filter(({ prot }) => prot === 'rw-');
+  const start = Math.min(...writable.map(({ vaddr }) => vaddr)) & -4096;
+  const end = Math.max(...writable.map(({ vaddr, memSize }) => vaddr + memSize));
+  return [BigInt(start), Math.ceil((end - start) / 4096) * 4096];
 }
 
 /** The guest has two processors: two programs at a time, each pair begun when one of it is asked for. */
@@ -223,9 +239,14 @@ for (const medium of media.filter(({ name }) => name.includes(only))) {
   });
 
   test('a static program', async () => {
-    const { own, report } = await programs.ran('static');
+    const { own, written, report } = await programs.ran('static');
     allIn(where, own, 'truth');
     agree(medium, text(report.evidence.ranges), own);
+    const said = add(report.evidence.ranges.filter(({ name }) => /^(relro|data|bss)$/.test(name)));
+    assert.equal(said.pages, written.pages);
+    assert.equal(said.nvm + said.ram, said.present);
+    // On its way out it writes to a page or two more.
+    assert.ok(said.ram >= written.ram && said.ram <= written.ram + 3, `${said.ram}, found ${written.ram}`);
     row.staticProgram = own;
   });
 
@@ -258,7 +279,8 @@ for (const medium of media.filter(({ name }) => name.includes(only))) {
 
   if (inNvm)
     test('is granted where in place is required', () => {
-      const { segments } = prepare(nameOf(medium, 'static'), [], { requireInPlace: true });
+      const { segments, located } = prepare(nameOf(medium, 'static'), [], { requireInPlace: true });
+      located[Symbol.dispose]();
       assert.equal(segments.find(({ prot }) => prot === 'r-x')?.placement, 'in-place');
     });
   else

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'uvu';
+import type { Comparison } from '../../../runtime/compare/index.ts';
 import { insituToEnd, payload } from './children.ts';
 
 test('in place against a copy-load and dlopen, emulated', async () => {
@@ -11,8 +12,11 @@ test('in place against a copy-load and dlopen, emulated', async () => {
     ...['compare', '--json', '--runs', '2', '/mnt/xfs/text64.so', '--call', 'int answer(void)'],
   );
   assert.equal(code, 0, stderr);
-  const { ratios } = JSON.parse(stdout) as { ratios: { name: string; value: number }[] };
+  const { ratios, ways } = JSON.parse(stdout) as Pick<Comparison, 'ratios' | 'ways'>;
   assert.ok(ratios.length > 0);
+  const text = (name: string) => ways.find((way) => way.name === name)?.evidence?.text;
+  assert.deepEqual([text('in-place')?.ram, text('copy-load')?.nvm], [0, 0]);
+  assert.ok((text('in-place')?.nvm ?? 0) > 0 && text('copy-load')?.ram === 16384);
   console.log('EMULATED processor, 64 MiB of text on xfs with DAX, 2 samples a way; ratios of medians:');
   for (const { name, value } of ratios) console.log(`  ${name}: ${value.toPrecision(2)}`);
 });
