@@ -7,9 +7,9 @@ export interface Check {
   detail: string;
 }
 
+export const textOf = ({ name, ok, detail }: Check): string =>
+  `${ok ? ' ok ' : 'FAIL'} ${name}${detail && `\n${detail.replace(/^/gm, '       ')}`}`;
+
 export function print(checks: readonly Check[]): void {
-  for (const { name, ok, detail } of checks) {
-    console.log(`${ok ? ' ok ' : 'FAIL'} ${name}`);
-    if (detail) console.log(detail.replace(/^/gm, '       '));
-  }
+  for (const check of checks) console.log(textOf(check));
 }

@@ -14,22 +14,17 @@
 //
 // The order of calls: on the host buildRecorder(directory) before the guest boots, in the guest `node record.js …`, afterwards
 // checkRecordings(guestRecordings, directory).
+
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import process, { argv } from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { type Check, print } from '../checks.ts';
 import { type CheckOptions, checkTrace, signatures, type Verdict } from './check-trace.ts';
 import { commitParts, keepers, plantsOf, without } from './plants.ts';
 import { guestRecordings, type Recording } from './recordings.ts';
 import { type JudgedRecovery, LogRecovery, RegionRecovery } from './recoveries.ts';
 import { readTrace, type Trace } from './trace.ts';
-
-export interface Result {
-  name: string;
-  ok: boolean;
-  /** What was looked at, and how far; or what is wrong. One line or several. */
-  detail: string;
-}
 
 /** A trace with the recovery that it is checked with. */
 interface Subject {
@@ -55,7 +50,7 @@ function coverageText({ coverage }: Verdict): string {
 }
 
 /** The recording is of what it should be: insitu's own write-backs and fences, every step of the program, no msync. */
-function recorded({ recording, trace }: Subject): Result {
+function recorded({ recording, trace }: Subject): Check {
   const { events } = trace;
   const count = (is: (event: (typeof events)[number]) => boolean) => events.filter(is).length;
   const stores = count(({ e }) => e === 'store');
@@ -76,7 +71,7 @@ function recorded({ recording, trace }: Subject): Result {
   return { name: `${name}: recorded`, ok, detail: text };
 }
 
-function promisesKept(subject: Subject): Result {
+function promisesKept(subject: Subject): Check {
   const verdict = check(subject);
   const { violation } = verdict;
   const text = violation ? `${violation.text}, cut before event ${violation.cut}; ` : '';
@@ -88,7 +83,7 @@ function promisesKept(subject: Subject): Result {
 }
 
 /** Mistakes in one commit. The third replaces an entry. */
-function plantsFound(subject: Subject): Result[] {
+function plantsFound(subject: Subject): Check[] {
   return plantsOf(subject.trace.events, Math.min(3, subject.recording.count)).map(
     ({ name, events, breaks }) => {
       const { violation, coverage } = check(subject, events);
@@ -105,7 +100,7 @@ function plantsFound(subject: Subject): Result[] {
  * Each write-back and each fence left out in turn. One that is not missed keeps nothing in order: only the fence behind the
  * data of a commit is allowed to be such a one, as the slot's own fence comes before the active word too.
  */
-function droppedFound(subject: Subject): Result {
+function droppedFound(subject: Subject): Check {
   const { trace, recording } = subject;
   const all = keepers(trace);
   const effective = all.filter((keeper) => keeper.effective);
@@ -145,7 +140,7 @@ function dataFences({ events }: Trace, count: number): number[] {
 }
 
 /** The program really ran so: what is missing has to be found, end to end. */
-function removedFound(subject: Subject): Result {
+function removedFound(subject: Subject): Check {
   const { recording } = subject;
   const { violation } = check(subject);
   return {
@@ -155,7 +150,7 @@ function removedFound(subject: Subject): Result {
   };
 }
 
-function results(recording: Recording, directory: string, scratch: string): Result[] {
+function results(recording: Recording, directory: string, scratch: string): Check[] {
   const path = join(directory, `${recording.name}.trace`);
   if (!existsSync(path))
     return [{ name: `${recording.name}: recorded`, ok: false, detail: 'there is no trace' }];
@@ -175,7 +170,7 @@ function results(recording: Recording, directory: string, scratch: string): Resu
 }
 
 /** Checks recordings whose traces lie in `directory`. Uses a file on the RAM file system /dev/shm meanwhile. */
-export function checkRecordings(recordings: readonly Recording[], directory: string): Result[] {
+export function checkRecordings(recordings: readonly Recording[], directory: string): Check[] {
   const scratch = mkdtempSync('/dev/shm/insitu-order-');
   const remove = () => rmSync(scratch, { recursive: true, force: true });
   process.on('exit', remove);
@@ -187,13 +182,9 @@ export function checkRecordings(recordings: readonly Recording[], directory: str
   }
 }
 
-/** Results as lines, details behind them. */
-export const resultText = ({ name, ok, detail }: Result): string =>
-  `${ok ? ' ok ' : 'FAIL'} ${name}\n${detail.replace(/^/gm, '       ')}`;
-
 if (argv[1] === fileURLToPath(import.meta.url)) {
   const found = checkRecordings(guestRecordings, argv[2] ?? '.');
-  for (const result of found) console.log(resultText(result));
+  print(found);
   const failed = found.filter(({ ok }) => !ok).length;
   console.log(`${found.length - failed} passed, ${failed} failed`);
   process.exitCode = failed > 0 ? 1 : 0;

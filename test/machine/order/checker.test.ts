@@ -5,7 +5,8 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { checkRecordings, resultText } from './check.ts';
+import { textOf } from '../checks.ts';
+import { checkRecordings } from './check.ts';
 import { checkTrace } from './check-trace.ts';
 import { exploreAll, type Outcome, type Recovery } from './explore.ts';
 import { type Granularity, Medium, type ModelOptions, type Unit } from './persistency.ts';
@@ -268,7 +269,7 @@ for (const recording of hostRecordings)
       output: directory,
     });
     const results = checkRecordings([recording], directory);
-    for (const result of results) assert.ok(result.ok, resultText(result));
+    for (const result of results) assert.ok(result.ok, textOf(result));
     assert.ok(results.length >= (recording.removed ? 2 : 3));
     rmSync(join(directory, `${recording.name}.trace`));
     assert.is(checkRecordings([recording], directory)[0]?.ok, false, 'without a trace');

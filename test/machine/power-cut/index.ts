@@ -1,17 +1,18 @@
 // Power cuts: what was synced survives them, on every medium that promises it, and what was placed is old or new, whole.
 // To run it alone: node --import tsx test/machine/power-cut/index.ts [seed]
+
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { type Check, print } from '../checks.ts';
 import { type Kernel, prepareKernel } from '../kernel.ts';
 import { installPackages } from '../packages.ts';
 import { planted } from './plants.ts';
 import { Session } from './session.ts';
 import { type Keeping, streams } from './streams.ts';
-import type { Result } from './tally.ts';
 import type { Told } from './told.ts';
 
 export interface PowerCutOptions {
@@ -26,7 +27,7 @@ export interface PowerCutOptions {
 }
 
 /** @returns each a test, counted once */
-export async function powerCuts(kernel: Kernel, options: PowerCutOptions): Promise<Result[]> {
+export async function powerCuts(kernel: Kernel, options: PowerCutOptions): Promise<Check[]> {
   const { code, seed = Date.now() % 1e6, cuts = 100, kills = 5 } = options;
   console.log(`power cuts, seed ${seed}`);
   const random = randomOf(seed);
@@ -72,7 +73,7 @@ const said: Record<Keeping, RegExp> = {
   nothing: /^nothing .*volatile/,
 };
 
-function promises(told: Told, kills: number): Result[] {
+function promises(told: Told, kills: number): Check[] {
   const { promises, stored, found, unexpected } = told;
   const wrong = streams.filter(({ name, promise }) => !said[promise].test(promises.get(name) ?? ''));
   const volatile = found.filter(({ stream, where }) => stream === 'tmpfs' && where !== 'start');
@@ -108,7 +109,7 @@ async function main(seed: string | undefined): Promise<boolean> {
     code,
     ...(seed === undefined ? {} : { seed: Number(seed) }),
   });
-  for (const { name, ok, detail } of results) console.log(`${ok ? ' ok ' : 'FAIL'} ${name}: ${detail}`);
+  print(results);
   return results.every(({ ok }) => ok);
 }
 

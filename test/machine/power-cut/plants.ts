@@ -1,14 +1,15 @@
 // Faults planted in images, to see the checker find them.
+
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createRegion } from '../../../loader/store/create.ts';
 import { placeInRegion } from '../../../loader/store/place.ts';
+import type { Check } from '../checks.ts';
 import { complaints, contentOf, KEPT, names } from './placed.ts';
 import { encode, seal } from './record.ts';
 import { differ, heldInRegion } from './region.ts';
 import { inBuffer, scan } from './scan.ts';
 import { extentOf, geometryOf, isSynced, offsetOf, type Stream, slotOf, streams } from './streams.ts';
-import type { Result } from './tally.ts';
 import { judge, type Verdict } from './verdict.ts';
 
 const FLIPS = 100;
@@ -135,7 +136,7 @@ function regions(random: Random, directory: string): [name: string, ok: boolean]
 }
 
 /** @param directory for temporary files */
-export function planted(random: Random, directory: string): Result[] {
+export function planted(random: Random, directory: string): Check[] {
   return [...records(random), ...regions(random, directory)].map(([name, ok]) => ({
     name: `checker, planted: ${name}`,
     ok,

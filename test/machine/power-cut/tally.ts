@@ -1,15 +1,9 @@
 // Verdicts of one stream, or of one place that files are placed in, added up over all its power cuts.
+import type { Check } from '../checks.ts';
 import { complaints, type Held, PLANTED } from './placed.ts';
 import type { Found } from './scan.ts';
 import type { Stream } from './streams.ts';
 import { judge } from './verdict.ts';
-
-/** A test, counted once. */
-export interface Result {
-  name: string;
-  ok: boolean;
-  detail: string;
-}
 
 const some = (lines: readonly string[]) =>
   lines
@@ -48,7 +42,7 @@ export class StreamTally {
   }
 
   /** @param cuts how many there have to have been */
-  result(cuts: number): Result {
+  result(cuts: number): Check {
     const { name, lie } = this.stream;
     const counts = `${this.#required} synced records, ${this.#lost} lost, ${this.#forged} torn and taken for whole`;
     if (lie !== undefined)
@@ -84,7 +78,7 @@ export class PlaceTally {
     return this.#files;
   }
 
-  result(cuts: number): Result {
+  result(cuts: number): Check {
     const detail = `${this.#files} placed files, ${this.#wrong.length} complaints; ${this.#midway} cuts on the way`;
     if (this.place === PLANTED)
       return { name: 'planted: placed without fsync(2) is seen', ok: this.#wrong.length > 0, detail };

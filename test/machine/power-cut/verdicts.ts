@@ -1,9 +1,10 @@
 // What is judged at the cuts of one kind: every stream, every directory and the region, by what was told before each cut.
+import type { Check } from '../checks.ts';
 import { type Held, PLANTED, placings } from './placed.ts';
 import { differ, heldInRegion } from './region.ts';
 import type { Found } from './scan.ts';
 import { type Stream, streams } from './streams.ts';
-import { PlaceTally, type Result, StreamTally } from './tally.ts';
+import { PlaceTally, StreamTally } from './tally.ts';
 import type { Snapshot, Told } from './told.ts';
 
 const nothing: ReadonlyMap<string, number> = new Map();
@@ -55,7 +56,7 @@ export class Verdicts {
   }
 
   /** @param cuts how many there have to have been, of each */
-  results(cuts: number): Result[] {
+  results(cuts: number): Check[] {
     return [...this.#streams.values(), ...this.#places.values()].map((tally) => {
       const { name, ...rest } = tally.result(cuts);
       return { name: `${this.kind}, ${name}`, ...rest };
