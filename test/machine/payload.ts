@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { compileC } from '../build/compile.ts';
-import { generateLibrary } from '../build/generate.ts';
+import { generateLibrary, generateProgram } from '../build/generate.ts';
 import { makeErofs } from './erofs.ts';
 import { buildRecorder } from './order/recorder.ts';
 
@@ -100,6 +100,7 @@ export function buildPayload(): Payload {
   const keep = (name: string, path: string) => copyFileSync(path, join(directory, name));
   const shared = { kind: 'shared' as const, dir: directory, flags: hugeFlags };
   keep('text64.so', generateLibrary({ textMiB: 64, relocations: 'none', maxPageSize: HUGE }));
+  keep('small-pages', generateProgram({ textMiB: 8, kind: 'pie' }));
   keep('relocated.so', generateLibrary({ textMiB: 4, relocations: 'many' }));
   keep('plain.so', generateLibrary({ textMiB: 4, relocations: 'none' }));
   for (const name of ['relocated.so', 'plain.so'])
@@ -108,12 +109,6 @@ export function buildPayload(): Payload {
       JSON.stringify(relocatedPages(join(directory, name))),
     );
   const side = compileC('int side(void) { return 7; }', { ...shared, name: 'libside.so' });
-  compileC(resident, {
-    name: 'small-pages',
-    kind: 'pie',
-    dir: directory,
-    flags: ['-Wl,-z,max-page-size=4096'],
-  });
   compileC(resident, { name: 'static', kind: 'static', dir: directory, flags: hugeFlags });
   const libraries = systemLibraries();
   for (const path of libraries) keep(path.split('/').at(-1) as string, path);

@@ -6,7 +6,7 @@ import { basename, join } from 'node:path';
 import process from 'node:process';
 import { test } from 'uvu';
 import { list } from '../../../loader/listing.ts';
-import { faultsOf, insitu, insituToEnd, payload } from './children.ts';
+import { faultsOf, insituToEnd, payload } from './children.ts';
 
 const MiB = 1 << 20;
 const { DAX4K = '' } = process.env;
@@ -45,8 +45,8 @@ test('the medium: no DAX', () => {
 test('the address: a program that is linked for small pages, started by the kernel', async () => {
   const path = await place('small-pages', '/mnt/xfs');
   const report = '/run/small-pages.json';
-  const { code } = await (await insitu('run', `--report-file=${report}`, path)).end();
-  assert.equal(code, 0);
+  const { code, stderr } = await insituToEnd('run', `--report-file=${report}`, path);
+  assert.equal(code, 0, stderr);
   const { hugePages } = JSON.parse(readFileSync(report, 'utf8'));
   assert.deepEqual([hugePages.possible, hugePages.obstacle], [false, 'address']);
   assert.match(hugePages.command, /max-page-size=0x200000/);
