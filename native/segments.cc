@@ -139,9 +139,10 @@ bool check_plan(const Plan& plan, Failure& failure) {
   for (uint32_t i = 0; i < plan.count; i++) {
     if (!check_segment(plan.segments[i], plan, failure)) return false;
     const Pages pages = pages_of(plan.segments[i], plan);
-    // Two may share a unit of one mapping, where no page is both.
+    // Two may share a unit of one mapping, but no page.
     const bool shares = i > 0 && continues(plan.segments[i - 1], plan.segments[i]) &&
-                        pages.vaddr + plan.granule >= taken && plan.segments[i].vaddr >= ended;
+                        pages.vaddr + plan.granule >= taken &&
+                        page_down(plan.segments[i].vaddr, page) >= page_up(ended, page);
     if ((pages.vaddr < taken && !shares) || pages.vaddr + pages.size > page_up(plan.hi, plan.granule))
       return fail(failure, "ERR_PLAN", plan.segments[i].file_offset)
              << "planned segment at " << Hex{plan.segments[i].vaddr} << " overlaps another one";

@@ -284,7 +284,8 @@ void Load::require_protections(bool published) const {
                    const bool relro = (s.prot & PROT_WRITE) && load.image_.relro && prot == PROT_READ;
                    // A damaged plan may say "written, never read"; what is filled by writing can be read.
                    const uint32_t reads = s.prot & PROT_WRITE ? PROT_READ : 0;
-                   require((prot | reads) == (s.prot | reads) || relro,
+                   const bool text = prot == (PROT_READ | PROT_EXEC) && beside_text(s, load.plan_);
+                   require((prot | reads) == (s.prot | reads) || relro || text,
                            "a published segment is protected as planned");
                  }
                  require(planned || prot == 0, "nothing between segments is accessible");

@@ -12,6 +12,11 @@ bool maps_file(const PlannedSegment& s) {
   return s.placement == Placement::in_place || s.placement == Placement::cow;
 }
 
+Span span_in(const PlannedSegment& s, uint64_t unit) {
+  const uint64_t end = s.vaddr + s.mem_size;
+  return {s.vaddr / unit * unit, (end / unit + (end % unit != 0)) * unit};
+}
+
 }  // namespace
 
 void damage(const Knobs& knobs, Plan& plan) {
@@ -47,9 +52,23 @@ void damage(const Knobs& knobs, Plan& plan) {
 }
 
 Span span_of(const PlannedSegment& s, const Plan& plan) {
-  const uint64_t unit = maps_file(s) ? plan.granule : plan.page;
-  const uint64_t end = s.vaddr + s.mem_size;
-  return {s.vaddr / unit * unit, (end / unit + (end % unit != 0)) * unit};
+  return span_in(s, maps_file(s) ? plan.granule : plan.page);
+}
+
+bool in_one_mapping(const PlannedSegment& a, const PlannedSegment& b) {
+  return a.placement == Placement::in_place && b.placement == Placement::in_place &&
+         a.vaddr - a.file_offset == b.vaddr - b.file_offset;
+}
+
+bool beside_text(const PlannedSegment& s, const Plan& plan) {
+  const Span own = span_of(s, plan);
+  for (uint32_t i = 0; i < plan.count; i++) {
+    const PlannedSegment& other = plan.segments[i];
+    const Span b = span_of(other, plan);
+    if ((other.prot & PROT_EXEC) && in_one_mapping(s, other) && own.begin < b.end && b.begin < own.end)
+      return true;
+  }
+  return false;
 }
 
 void require_sound(const Plan& plan) {
@@ -61,8 +80,12 @@ void require_sound(const Plan& plan) {
     const Span a = span_of(s, plan);
     require(a.begin < a.end && a.begin >= plan.lo && a.end <= end, "accepted segments lie in the plan");
     for (uint32_t j = 0; j < i; j++) {
-      const Span b = span_of(plan.segments[j], plan);
-      require(a.end <= b.begin || b.end <= a.begin, "accepted segments do not overlap");
+      // Where the unit is larger than a page, two parts of one mapping may share a unit, but no page.
+      const PlannedSegment& other = plan.segments[j];
+      const bool joined = in_one_mapping(s, other);
+      const Span mine = joined ? span_in(s, plan.page) : a;
+      const Span b = joined ? span_in(other, plan.page) : span_of(other, plan);
+      require(mine.end <= b.begin || b.end <= mine.begin, "accepted segments do not overlap");
     }
   }
 }

@@ -14,6 +14,12 @@ struct Span {
 };
 Span span_of(const PlannedSegment& segment, const Plan& plan);
 
+/// Read-only segments that lie in memory as they lie in the file.
+bool in_one_mapping(const PlannedSegment& a, const PlannedSegment& b);
+
+/// Whether text shares a unit of mapping with this read-only segment, whose part of it is executable then.
+bool beside_text(const PlannedSegment& segment, const Plan& plan);
+
 /// Aborts unless an accepted plan is one that can be mapped without overlap, inside, and never W+X.
 void require_sound(const Plan& plan);
 
