@@ -55,7 +55,7 @@ export const plants: Plant[] = [
   {
     name: 'overlapping-plan',
     file: 'segments.cc',
-    check: 'if (pages.vaddr < taken || ',
+    check: 'if ((pages.vaddr < taken && !shares) || ',
     instead: 'if (',
   },
   {
