@@ -74,7 +74,9 @@ const answers = {
 /** The loader of shared objects, as a program without Node, on the same sources as the addon. */
 function libraries(): void {
   const host = join(directory, 'load-library');
-  const sources = readdirSync(native).filter((name) => /^(?!addon|process|region|census|ranges|mapped).*\.cc$/.test(name));
+  const sources = readdirSync(native).filter((name) =>
+    /^(?!addon|process|region|census|ranges|mapped).*\.cc$/.test(name),
+  );
   const files = [...sources, 'tls_aarch64.S'].map((name) => join(native, name));
   const main = fileURLToPath(new URL('./load-library.cc', import.meta.url));
   const flags = ['-std=c++20', '-O1', '-D_GNU_SOURCE', '-ftls-model=initial-exec', '-iquote', native];

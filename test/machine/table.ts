@@ -31,12 +31,12 @@ function where({ present, nvm, ram }: Count): string {
 
 /** A few are of whatever else the process touches; the page cache's go by what lies around them in it. */
 function faults({ faults, inNvm }: Row): string {
-  if (!inNvm) return `about ${Number(faults.toPrecision(1))}`;
+  if (!inNvm) return `about ${Number(faults.toPrecision(2))}`;
   return faults < 48 ? '32' : '16384';
 }
 
 /** What is to be the same each time. */
-const comparable = (table: string) => table.replace(/about \d+/g, 'about …');
+const comparable = (table: string) => table.replace(/about \d+ */g, 'about …');
 
 const bytes = (count: number) => (count < 4 << 20 ? '0' : `${Math.round(count / 2 ** 26) * 64} MiB`);
 
@@ -55,9 +55,13 @@ function cells(row: Row): string[] {
   ];
 }
 
+/** Columns as wide as their widest cell, as the project's formatter has them. */
 export function render(rows: readonly Row[]): string {
-  const line = (columns: readonly string[]) => `| ${columns.join(' | ')} |`;
-  return [line(heads), line(heads.map(() => '---')), ...rows.map((row) => line(cells(row)))].join('\n');
+  const body = rows.map(cells);
+  const widths = heads.map((head, i) => Math.max(head.length, ...body.map((row) => row[i]?.length ?? 0)));
+  const line = (columns: readonly string[]) =>
+    `| ${columns.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`;
+  return [line(heads), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n');
 }
 
 /** Compares README's table with what was found, or with `update` writes it there. */
