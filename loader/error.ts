@@ -75,6 +75,14 @@ interface NativeError extends Error {
   syscall?: string;
 }
 
+/** The same failure of what the user calls by another name: an entry, and not its region. */
+export function calledSo(name: string, path: string, thrown: unknown): unknown {
+  if (!(thrown instanceof LoadError) || thrown.path !== path) return thrown;
+  const { code, message, offset, errno, syscall } = thrown;
+  const system = errno === undefined || syscall === undefined ? undefined : { errno, syscall };
+  return new LoadError(code, name, message.slice(path.length + 2), offset, system);
+}
+
 /** Gives an error of the addon its file; anything else passes unchanged. */
 export function inFile(path: string, thrown: unknown): unknown {
   const error = thrown as NativeError;

@@ -115,6 +115,7 @@ export function summarise(ranges: readonly RangeEvidence[], medium: Medium | nul
   }
   if (medium === 'dax' || medium === 'devdax')
     return `${sum('nvm')} ${of} lie in NVM, ${sum('ram')} in System RAM`;
-  const storage = medium === 'ram' ? 'the RAM file system itself (volatile)' : 'the page cache';
+  const storage =
+    medium === 'ram' ? 'the RAM file system itself (volatile)' : 'the page cache, itself a copy';
   return `${own} ${of} are frames of ${storage}, ${sum('anonymous')} are copies; ${sum('nvm')} lie in NVM`;
 }

@@ -1,13 +1,13 @@
 // Everything insitu can say of a stored file without running it: what inspect prints.
 import { createRequire } from 'node:module';
 import { type Backing, OpenFile } from './backing.ts';
-import { inFile, LoadError } from './error.ts';
+import { calledSo, inFile, LoadError } from './error.ts';
 import { detect, type Format, type ProgramKind } from './format.ts';
 import { faults, type HugePages, hugePages, hugePagesOfImage, textOf } from './huge-pages.ts';
 import { type Image, read } from './image.ts';
 import { type ImageDetails, native } from './native.ts';
 import { type PlanSegment, plan } from './plan.ts';
-import { locate } from './store/locate.ts';
+import { type Located, locate } from './store/locate.ts';
 
 export interface Listing {
   file: string;
@@ -45,6 +45,14 @@ const nothing = { relative: 0, symbol: 0, irelative: 0, tls: 0, text: 0 };
  */
 export function list(name: string, withSymbols = false): Listing {
   using located = locate(name);
+  try {
+    return listLocated(name, located, withSymbols);
+  } catch (error) {
+    throw calledSo(name, located.path, error);
+  }
+}
+
+function listLocated(name: string, located: Located, withSymbols: boolean): Listing {
   const { path } = located;
   using file = new OpenFile(path, located.start, located.size);
   const family = detect(file.head);

@@ -128,6 +128,7 @@ interface Addon {
   /** kind: 0 none, 1 shared, 2 exclusive; see native/file_range.h. */
   lockRange(fd: number, start: number, length: number, kind: number, wait: boolean): boolean;
   lockedRange(fd: number, start: number, length: number, slots: Float64Array): boolean;
+  hasData(fd: number, start: number): boolean;
   allocateRange(fd: number, start: number, length: number): void;
   crc32c(bytes: Uint8Array): number;
   writeBackInstruction(): string;

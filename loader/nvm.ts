@@ -154,9 +154,17 @@ export function write(region: Region, from: Uint8Array, position: number): numbe
   });
 }
 
-/** Resizes a region, as ftruncate(2). Pages of a mapping that are cut off are lost to it. */
+/**
+ * Resizes a region, as ftruncate(2). Pages of a mapping that are cut off are lost to it.
+ * @throws LoadError EFBIG, EINVAL (not open for writing, or a device) …
+ */
 export function truncate(region: Region, length: number): void {
-  ftruncateSync(regionOf(region).fd, bytesAt(region, length, 'length', 'ftruncate'));
+  const { fd, path } = regionOf(region);
+  try {
+    ftruncateSync(fd, bytesAt(region, length, 'length', 'ftruncate'));
+  } catch (error) {
+    throw inFile(path, error);
+  }
 }
 
 /**

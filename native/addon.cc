@@ -575,6 +575,11 @@ Napi::Value locked_file_range(const Info& info) {
   return Napi::Boolean::New(info.Env(), true);
 }
 
+/// (fd, start): whether anything is stored from there on.
+Napi::Value has_data_behind(const Info& info) {
+  return Napi::Boolean::New(info.Env(), has_data(int_at(info, 0), unsigned_at(info, 1)));
+}
+
 Napi::Value allocate_file_range(const Info& info) {
   allocate_range(int_at(info, 0), unsigned_at(info, 1), unsigned_at(info, 2));
   return info.Env().Undefined();
@@ -760,6 +765,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   set("lockRange", guarded_call<lock_file_range>);
   set("lockedRange", guarded_call<locked_file_range>);
   set("allocateRange", guarded_call<allocate_file_range>);
+  set("hasData", guarded_call<has_data_behind>);
   set("crc32c", guarded_call<crc32c_of>);
   set("writeBackInstruction", guarded_call<write_back_instruction>);
   set("replaceProcess", guarded_call<replace>);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "library.h"
 
@@ -45,6 +46,11 @@ bool find_locked(int fd, uint64_t start, uint64_t length, LockedRange& found) {
   found.start = static_cast<uint64_t>(lock.l_start);
   found.end = lock.l_len == 0 ? ~uint64_t{0} : found.start + static_cast<uint64_t>(lock.l_len);
   return true;
+}
+
+bool has_data(int fd, uint64_t start) {
+  // A file system that knows no holes gives `start` itself, and a start behind the end ENXIO.
+  return lseek(fd, static_cast<off_t>(start), SEEK_DATA) >= 0;
 }
 
 void allocate_range(int fd, uint64_t start, uint64_t length) {

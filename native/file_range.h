@@ -29,6 +29,9 @@ bool find_locked(int fd, uint64_t start, uint64_t length, LockedRange& found);
 
 /// Sets storage aside, as posix_fallocate(3): a store to these bytes can not run out of space any more.
 /// Throws LoadFailure (ENOSPC …). The file does not shrink or change.
+/// Whether anything is stored from `start` on: holes are not (lseek(2), SEEK_DATA).
+bool has_data(int fd, uint64_t start);
+
 void allocate_range(int fd, uint64_t start, uint64_t length);
 
 }  // namespace insitu

@@ -19,6 +19,7 @@
 #include <cstring>
 
 #include "library.h"
+#include "stored.h"
 #include "sys.h"
 
 namespace insitu {
@@ -83,6 +84,7 @@ bool walk_extents(int fd, uint64_t offset, uint64_t length, uint32_t at_once, Ea
 struct Touching {
   int fd, answer;
   uint64_t offset, length, page;
+  uint64_t unit;  // of mappings
 };
 
 uint64_t minor_faults() {
@@ -101,21 +103,24 @@ uint64_t faults_of(const volatile uint8_t* bytes, uint64_t length, uint64_t page
   for (int signal : {SIGBUS, SIGSEGV}) ::signal(signal, SIG_DFL);
   prctl(PR_SET_DUMPABLE, 0);  // a file that shrank is no reason for a core file
   int64_t answer[2] = {0, 0};
-  const uint64_t size = job.length + kHugeBlock;
+  const uint64_t first = page_down(job.offset, job.unit);
+  const uint64_t within = job.offset - first;
+  const uint64_t whole = page_up(within + job.length, job.unit);
+  const uint64_t size = whole + kHugeBlock;
   const long got = sys::mmap(0, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (sys::failed(got)) {
     answer[0] = got;
   } else {
     const uint64_t address =
-        static_cast<uint64_t>(got) + ((job.offset - static_cast<uint64_t>(got)) & (kHugeBlock - 1));
-    const long mapped = sys::mmap(address, job.length, PROT_READ, MAP_SHARED | MAP_FIXED, job.fd, job.offset);
+        static_cast<uint64_t>(got) + ((first - static_cast<uint64_t>(got)) & (kHugeBlock - 1));
+    const long mapped = sys::mmap(address, whole, PROT_READ, MAP_SHARED | MAP_FIXED, job.fd, first);
     const volatile uint8_t* bytes = reinterpret_cast<const uint8_t*>(address);
     uint8_t own[1] = {};
     faults_of(own, 1, 1);  // what the counting itself touches is present from here on
     if (sys::failed(mapped))
       answer[0] = mapped;
     else
-      answer[1] = static_cast<int64_t>(faults_of(bytes, job.length, job.page));
+      answer[1] = static_cast<int64_t>(faults_of(bytes + within, job.length, job.page));
   }
   const ssize_t told = write(job.answer, answer, sizeof answer);
   _exit(told == sizeof answer ? 0 : 1);
@@ -170,7 +175,8 @@ HugeLayout huge_layout(int fd, uint64_t offset, uint64_t length) {
 
 bool count_faults(int fd, uint64_t offset, uint64_t length, TouchCount& count) {
   const uint64_t page = page_size();
-  const Touching job{fd, 0, page_down(offset, page), length + offset % page, page};
+  const uint64_t unit = StoredFile(fd).facts().granule;
+  const Touching job{fd, 0, page_down(offset, page), length + offset % page, page, unit};
   int pipe[2];
   LoadFailure failure;
   if (pipe2(pipe, O_CLOEXEC) != 0) {
@@ -178,7 +184,7 @@ bool count_faults(int fd, uint64_t offset, uint64_t length, TouchCount& count) {
     throw failure;
   }
   const pid_t pid = fork();
-  if (pid == 0) touch(Touching{job.fd, pipe[1], job.offset, job.length, job.page});
+  if (pid == 0) touch(Touching{job.fd, pipe[1], job.offset, job.length, job.page, unit});
   const int error = errno;
   close(pipe[1]);
   int64_t answer[2] = {0, 0};

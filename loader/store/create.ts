@@ -1,5 +1,5 @@
 // Making a region: of a device-dax node, or in an ordinary file.
-import { closeSync, fstatSync, fsyncSync, openSync, statSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { LoadError } from '../error.ts';
 import { native } from '../native.ts';
@@ -14,7 +14,7 @@ import {
   SLOT_OFFSETS,
   unfinishedMagic,
 } from './layout.ts';
-import { allocate, lockForWriting, MappedPart, sizeOf } from './region.ts';
+import { allocate, checkSameFile, lockForWriting, MappedPart, sizeOf } from './region.ts';
 import { encodeSlot } from './slot.ts';
 
 export interface CreateOptions {
@@ -35,16 +35,18 @@ export interface CreateOptions {
  */
 export function createRegion(path: string, options: CreateOptions = {}): boolean {
   checkSize(path, options.size);
+  const isOurs = !existsSync(path);
   using region = openForCreation(path, options);
   lockForWriting(region, options.onWait);
   checkSameFile(region);
   const isNew = sizeOf(region) === 0;
-  const size = sizeFor(region, options.size);
-  if (isNew) nvm.truncate(region, size);
   try {
+    const size = sizeFor(region, options.size);
+    if (isNew) nvm.truncate(region, size);
     return makeIn(region, size, options);
   } catch (error) {
-    if (isNew) nvm.truncate(region, 0);
+    if (isNew && isOurs) unlinkSync(path);
+    else if (isNew) nvm.truncate(region, 0);
     throw error;
   }
 }
@@ -84,13 +86,6 @@ function checkSize(path: string, size: number | undefined): void {
   throw new LoadError('ERR_REGION', path, text);
 }
 
-/** Somebody who waited for the lock may hold a file that has been removed since. */
-function checkSameFile(region: nvm.Region): void {
-  const [held, named] = [fstatSync(region.fd), statSync(region.path, { throwIfNoEntry: false })];
-  if (held.ino === named?.ino && held.dev === named.dev) return;
-  throw new LoadError('ERR_CHANGED', region.path, 'was removed or replaced while its lock was waited for');
-}
-
 /** The size of the region to be. */
 function sizeFor(region: nvm.Region, wanted: number | undefined): number {
   const { path, backing } = region;
@@ -119,8 +114,9 @@ function sizeFor(region: nvm.Region, wanted: number | undefined): number {
 function mayWrite(region: nvm.Region, start: Buffer, { force, keep }: CreateOptions): boolean {
   const found = classify(start.subarray(0, native.pageSize));
   if (found === 'region' && keep) return false;
-  if (found === 'unfinished' || start.every((byte) => byte === 0)) return true;
   const device = region.backing.medium === 'devdax';
+  const isEmpty = start.every((byte) => byte === 0) && (device || !native.hasData(region.fd, start.length));
+  if (found === 'unfinished' || isEmpty) return true;
   if (force && (device || found === 'region')) return true;
   const text =
     found === 'region'

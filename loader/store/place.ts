@@ -9,7 +9,7 @@ import { native } from '../native.ts';
 import { firstFit, freeRanges, largest, type Range, roundUp, unitOf } from './allocate.ts';
 import { commit, find, readForWriting } from './catalog.ts';
 import { rangesInUse } from './mapped.ts';
-import { allocate, lockForWriting, MappedPart, Store } from './region.ts';
+import { allocate, checkSameFile, lockedRegion, MappedPart, Store } from './region.ts';
 import { type Catalog, type Entry, type Kind, nameObstacle } from './slot.ts';
 
 const CHUNK = 1 << 20;
@@ -34,24 +34,24 @@ export interface PlaceOptions {
  */
 export function placeInRegion(files: readonly ToPlace[], path: string, options: PlaceOptions = {}): Entry[] {
   checkNames(files);
-  using store = new Store(path, { write: true });
-  lockForWriting(store.region, options.onWait);
+  using store = new Store(path, { write: true, region: lockedRegion(path, options.onWait) });
   const before = readForWriting(store);
   const space = new Space(store, before);
   const placed = files.map((file) => placeFile(store, space, file));
   const kept = before.entries.filter((entry) => !placed.some(({ name }) => name === entry.name));
   commit(store, before, [...kept, ...placed], space.cursor);
+  checkSameFile(store.region);
   return placed;
 }
 
 /** Takes an entry out. What runs from it goes on. @throws LoadError ERR_NO_ENTRY */
 export function removeEntry(path: string, name: string, options: PlaceOptions = {}): Entry {
-  using store = new Store(path, { write: true });
-  lockForWriting(store.region, options.onWait);
+  using store = new Store(path, { write: true, region: lockedRegion(path, options.onWait) });
   const before = readForWriting(store);
   const entry = find(before, name, path);
   const rest = before.entries.filter((candidate) => candidate !== entry);
   commit(store, before, rest);
+  checkSameFile(store.region);
   return entry;
 }
 

@@ -1,6 +1,6 @@
 // An open region: its superblock, its catalog's part mapped, and the lock that writers take. Device-dax node or
 // ordinary file: everything goes through the NVM interface.
-import { fstatSync } from 'node:fs';
+import { fstatSync, statSync } from 'node:fs';
 import { inFile, LoadError } from '../error.ts';
 import { native, slot, slots } from '../native.ts';
 import * as nvm from '../nvm.ts';
@@ -13,6 +13,8 @@ const EXCLUSIVE = 2;
 export interface OpenRegionOptions {
   /** To change it. Default false. */
   write?: boolean;
+  /** Open already, for the right to change it (lockedRegion); closed with the store. */
+  region?: nvm.Region;
 }
 
 /** Of a backing that is open: what fstat(2) says now of a file, which may have grown since. */
@@ -99,7 +101,7 @@ export class Store implements Disposable {
    */
   constructor(path: string, options: OpenRegionOptions = {}) {
     this.path = path;
-    this.region = nvm.open(path, { write: Boolean(options.write) });
+    this.region = options.region ?? nvm.open(path, { write: Boolean(options.write) });
     try {
       this.superblock = superblockOf(this.region);
       if (options.write && this.superblock.readOnly) {
@@ -151,6 +153,35 @@ export function lockForWriting(region: nvm.Region, onWait?: () => void): void {
   } catch (error) {
     throw inFile(region.path, error);
   }
+}
+
+/**
+ * A region opened and locked for writing, and still what its path names: one that was replaced while its lock was
+ * waited for is not the one that is meant.
+ */
+export function lockedRegion(path: string, onWait?: () => void): nvm.Region {
+  for (;;) {
+    const region = nvm.open(path, { write: true });
+    try {
+      lockForWriting(region, onWait);
+      if (isNamed(region)) return region;
+    } catch (error) {
+      region.close();
+      throw error;
+    }
+    region.close();
+  }
+}
+
+/** @throws LoadError ERR_CHANGED when what is open is not what its path names any more */
+export function checkSameFile(region: nvm.Region): void {
+  if (isNamed(region)) return;
+  throw new LoadError('ERR_CHANGED', region.path, 'was removed or replaced meanwhile; want it to stay');
+}
+
+function isNamed(region: nvm.Region): boolean {
+  const [held, named] = [fstatSync(region.fd), statSync(region.path, { throwIfNoEntry: false })];
+  return held.ino === named?.ino && held.dev === named.dev;
 }
 
 /** Says that these bytes are in use, until the region is closed. A file system without locks is left to mapped.ts. */

@@ -243,6 +243,8 @@ export function nameObstacle(name: string): string {
   if (name === '' || name === '.' || name === '..') return 'is no name';
   if (name.includes('/')) return "has a '/' in it";
   if (/\p{Cc}/u.test(name)) return 'has a control character in it';
-  if (/\p{Cs}/u.test(name)) return 'is no well-formed Unicode';
+  // U+FFFD is what Node makes of bytes that are no UTF-8: different names would become one.
+  if (/[\p{Cs}\ufffd]/u.test(name)) return 'is no well-formed Unicode';
+  if (/\p{Bidi_Control}/u.test(name)) return 'has a control of text direction in it';
   return Buffer.byteLength(name) > MAX_NAME ? `is longer than ${MAX_NAME} bytes` : '';
 }

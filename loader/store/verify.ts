@@ -87,13 +87,16 @@ export function textOf(path: string, entry: Entry): TextPlacement | null {
     const image = read(file);
     const { segments } = plan(image, file.backing, 'in-place', entry.offset);
     native.closeImage(image.handle);
+    if (file.backing.noexec)
+      return { inPlace: false, copied: 0, reason: 'is on a mount that allows no execution (noexec)' };
     const parts = segments.filter(({ prot, placement }) => prot === 'r-x' && placement === 'copied');
     const copied = parts.reduce((n, { fileSize }) => n + fileSize, 0);
     const [first] = parts;
     const remedy = file.backing.granule > native.pageSize ? REMEDY : '';
     return { inPlace: !first, copied, reason: first ? `${first.reason}${remedy}` : '' };
   } catch (error) {
-    return { inPlace: false, copied: entry.size, reason: (error as Error).message };
+    // It is not what was placed any more: nothing would be copied, it would be refused.
+    return { inPlace: false, copied: 0, reason: `can't be loaded: ${(error as Error).message}` };
   }
 }
 

@@ -20,7 +20,7 @@ usage: insitu <verb> [options] FILE …
   run FILE args…                 start a program in place
   call FILE 'PROTOTYPE' args…    load a library in place and call a function
   compare FILE                   what in place costs against a copy-load and against dlopen or execve
-  place FILE… REGION             put programs, libraries and data into a device-dax node or a region file
+  place FILE… WHERE              put files where they run in place: a directory, a device-dax node, a region file
   region ls|rm|verify|create     what a region holds, and whether it is whole
   doctor                         which NVM this machine has, how to get some, what is missing
 
@@ -28,6 +28,8 @@ usage: insitu <verb> [options] FILE …
   insitu call /usr/lib/x86_64-linux-gnu/libz.so.1 'ulong crc32(ulong, str, uint)' 0 hello 5
   insitu <verb> --help           more, with examples
   insitu --version
+
+FILE is a path, FILE@OFFSET[+SIZE] for a part of one, or an entry of a region: devdax:NAME, region:PATH/NAME.
 
 Data goes to stdout, messages to stderr. Status: the program's own (128 + n for signal n), 2 for usage, 126 for what
 could not be executed, 127 for what was not found.

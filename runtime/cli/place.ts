@@ -6,7 +6,7 @@ import { type Placed, placeInDirectory } from '../../loader/store/directory.ts';
 import { regionPath } from '../../loader/store/locate.ts';
 import { placeInRegion, type ToPlace } from '../../loader/store/place.ts';
 import type { Entry } from '../../loader/store/slot.ts';
-import { textOf } from '../../loader/store/verify.ts';
+import { type TextPlacement, textOf } from '../../loader/store/verify.ts';
 import { parse, printJson } from './options.ts';
 import { UsageError } from './outcome.ts';
 import { bytes, describeBacking, facts, hex, table } from './text.ts';
@@ -75,7 +75,7 @@ export function sizeOf(text: string): CreateOptions {
 }
 
 export const waiting = (region: string) => () =>
-  process.stderr.write(`insitu: waiting for another process that is changing ${region}\n`);
+  process.stderr.write(`insitu: waiting for another process that has ${region} locked\n`);
 
 function isDirectory(path: string): boolean {
   return Boolean(statSync(path, { throwIfNoEntry: false })?.isDirectory());
@@ -89,9 +89,15 @@ function intoDirectory(
 ): number {
   if (create !== undefined || force)
     throw new UsageError(`${directory} is a directory; --create and --force are for regions`);
-  const placed = paths.map((path) => placeInDirectory(path, directory, name));
-  if (json) printJson({ directory, files: placed });
-  else process.stdout.write(`${placed.map(describe).join('\n\n')}\n`);
+  const placed: Placed[] = [];
+  try {
+    for (const path of paths) {
+      placed.push(placeInDirectory(path, directory, name));
+      if (!json) process.stdout.write(`${describe(placed.at(-1) as Placed)}\n\n`);
+    }
+  } finally {
+    if (json) printJson({ directory, files: placed });
+  }
   return 0;
 }
 
@@ -106,6 +112,13 @@ function describe({ path, backing, hugePages, faults, removed }: Placed): string
   return facts(rows);
 }
 
+/** Of an entry's text, in a table's cell. */
+export function placementOf(text: TextPlacement | null): string {
+  if (text === null) return '';
+  if (text.inPlace) return 'in place';
+  return text.copied > 0 ? `${bytes(text.copied)} copied` : 'refused';
+}
+
 function report(region: string, entries: readonly Entry[], json: boolean): void {
   const placed = entries.map((entry) => ({ ...entry, text: textOf(region, entry) }));
   if (json) {
@@ -117,12 +130,12 @@ function report(region: string, entries: readonly Entry[], json: boolean): void 
     kind,
     bytes(size),
     hex(offset),
-    text === null ? '' : text.inPlace ? 'in place' : `${bytes(text.copied)} copied`,
+    placementOf(text),
   ]);
   process.stdout.write(`${table([['name', 'kind', 'size', 'offset', 'text'], ...rows])}\n`);
   for (const { name, text } of placed)
     if (text && !text.inPlace)
       process.stderr.write(
-        `insitu: ${name}: ${bytes(text.copied)} of its text will be copied: ${text.reason}\n`,
+        `insitu: ${name}: ${text.copied > 0 ? `${bytes(text.copied)} of its text will be copied: ` : ''}${text.reason}\n`,
       );
 }

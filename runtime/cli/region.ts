@@ -4,7 +4,7 @@ import { removeEntry } from '../../loader/store/place.ts';
 import { listRegion, type RegionListing, verifyRegion } from '../../loader/store/verify.ts';
 import { parse, printJson } from './options.ts';
 import { UsageError } from './outcome.ts';
-import { sizeOf, waiting } from './place.ts';
+import { placementOf, sizeOf, waiting } from './place.ts';
 import { bytes, facts, hex, table } from './text.ts';
 
 const help = `insitu region: what a region holds, and whether it is whole.
@@ -85,11 +85,7 @@ function describe(listing: RegionListing): string {
     hex(entry.offset),
     bytes(entry.alignment),
     entry.placed.toISOString(),
-    entry.text === null
-      ? ''
-      : entry.text.inPlace
-        ? 'in place'
-        : `${bytes(entry.text.copied)} copied: ${entry.text.reason}`,
+    [placementOf(entry.text), entry.text?.reason].filter(Boolean).join(': '),
   ]);
   return `${head}\n\n${table([['name', 'kind', 'size', 'offset', 'aligned to', 'placed', 'text'], ...rows])}\n`;
 }

@@ -6,10 +6,10 @@ import { UsageError } from './outcome.ts';
 
 const help = `insitu run: start a program where it is stored.
 
-usage: insitu run [--copy] [--require-in-place] [--report[=json]] [--report-file=PATH] FILE[@OFFSET] args…
+usage: insitu run [--copy] [--require-in-place] [--report[=json]] [--report-file=PATH] FILE args…
 
   --copy               read it into anonymous memory first, to compare with
-  --require-in-place   refuse unless its text is executed from NVM, saying why
+  --require-in-place   refuse unless all but its data is mapped from NVM, saying why
   --report[=json]      afterwards, on stderr: how it was started, bytes, faults, where its pages were
   --report-file=PATH   the report there instead, as JSON
 
@@ -19,7 +19,8 @@ system the kernel itself starts it in place; elsewhere, and from any OFFSET of a
   insitu run /bin/echo hello
   insitu run --report ./server --port 8080
   insitu run --copy ./server
-  insitu run /dev/dax0.0@0x200000 args
+  insitu run /dev/dax0.0@0x200000 args         # FILE@OFFSET[+SIZE]: a part of a file
+  insitu run devdax:server --port 8080         # an entry of a region: devdax:NAME, devdax:dax0.1/NAME, region:PATH/NAME
 `;
 
 export async function main(args: readonly string[]): Promise<number> {

@@ -1,6 +1,6 @@
 // A loaded library as JavaScript uses it: functions called through C prototypes.
 import { createRequire } from 'node:module';
-import { inFile, LoadError } from '../../loader/error.ts';
+import { checkName, inFile, LoadError } from '../../loader/error.ts';
 import { close, type LoadOptions, load as loadChain } from '../../loader/index.ts';
 import { type ImageHandle, native } from '../../loader/native.ts';
 import { Report } from '../../loader/report.ts';
@@ -153,6 +153,6 @@ export function loadSync(path: string, options?: LoadOptions): Library {
  * @throws LoadError (a rejected promise) naming file, place, found and wanted
  */
 export async function load(path: string, options?: LoadOptions): Promise<Library> {
-  if (isReference(path)) await readyFor(path);
+  if (isReference(checkName(path))) await readyFor(path);
   return loadSync(path, options);
 }

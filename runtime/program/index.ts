@@ -2,7 +2,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { type Backing, OpenFile } from '../../loader/backing.ts';
-import { inFile, LoadError } from '../../loader/error.ts';
+import { calledSo, inFile, LoadError } from '../../loader/error.ts';
 import { detect, type Format, type ProgramKind } from '../../loader/format.ts';
 import { read } from '../../loader/image.ts';
 import { native, prebuilt } from '../../loader/native.ts';
@@ -22,6 +22,8 @@ export interface RunOptions {
 /** How a program is going to be started. */
 export interface Start {
   readonly file: string;
+  /** What the user calls it: the file, or an entry of a region. */
+  readonly name: string;
   /** Where its image starts in the file, in bytes. */
   readonly start: number;
   /** Holds an entry's space until the program has mapped it. */
@@ -88,7 +90,7 @@ export function prepare(name: string, args: readonly string[], options: RunOptio
     return prepareLocated(name, located, args, options);
   } catch (error) {
     located[Symbol.dispose]();
-    throw error;
+    throw located.entry === null ? error : calledSo(name, located.path, error);
   }
 }
 
@@ -101,7 +103,15 @@ function prepareLocated(name: string, located: Located, args: readonly string[],
   const argv0 = options.argv0 ?? entry?.name ?? name;
   const byKernel = { command: path, argv: [argv0, ...args] };
   const privileges = privilegesOf(entry?.mode ?? backing.mode, native.fileCapabilities(file.fd));
-  const common = { file: path, start, located, place, backing, privileges };
+  const common = {
+    file: path,
+    name: entry === null ? path : name,
+    start,
+    located,
+    place,
+    backing,
+    privileges,
+  };
   if (family === 'script') {
     if (place === 'copy' || options.requireInPlace || start !== 0)
       throw new LoadError('ERR_FORMAT', path, 'is a script; want an ELF program (its interpreter, for one)');

@@ -11,6 +11,7 @@ import { evidenceOf, hugePagesOf } from './evidence.ts';
 import { OWN_ENVIRONMENT, type Start } from './index.ts';
 
 export interface RunReport {
+  /** As the user calls it: its path, or the entry of a region. */
   file: string;
   format: Format;
   kind: ProgramKind | null;
@@ -60,7 +61,7 @@ export function supervise(start: Start, quiet = false): RunReport {
   }
   const bytes = (placement: string) =>
     start.segments.reduce((n, s) => (s.placement === placement ? n + s.fileSize : n), 0);
-  const { file, format, kind, way, why, place, backing, segments } = start;
+  const { name: file, format, kind, way, why, place, backing, segments } = start;
   return {
     ...{ file, format, kind, way, why, place, backing, segments },
     phases: [{ name: 'run', ns: outcome.elapsedNs }],

@@ -281,7 +281,7 @@ claims('never of a negative medium', () => {
   assert.match(of({ ram: 4, anonymous: 4 }, 'ram')[1], /^0 of 4 .*, 4 are copies; 0 lie in NVM$/);
   assert.match(
     of({ ram: 4 }, 'page-cache')[1],
-    /^4 of 4 .*frames of the page cache, 0 are copies; 0 lie in NVM$/,
+    /^4 of 4 .*frames of the page cache, itself a copy, 0 are copies; 0 lie in NVM$/,
   );
   assert.match(
     of({ unknown: 4, anonymous: 1 }, 'page-cache')[1],

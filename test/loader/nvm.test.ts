@@ -383,6 +383,13 @@ errors('sync: 0 or -EINVAL', () => {
   assert.is(nvm.sync(region, address, page), -22);
 });
 
+errors('truncate: what the system call refuses says which file', () => {
+  const path = stored();
+  using region = nvm.open(path);
+  const error = refused(() => nvm.truncate(region, 10), 'EINVAL', /ftruncate/);
+  assert.is(error.path, path);
+});
+
 errors('read, write, truncate: positions and lengths that the system calls refuse', () => {
   const path = stored();
   using region = nvm.open(path, { write: true });

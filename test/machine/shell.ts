@@ -1,5 +1,5 @@
 // npm run machine [-- 'command']: a shell, or one command, in a guest that has NVM, with insitu on the PATH. What is written
-// there is gone when it ends, but for the directory /mnt/share.
+// there is gone when it ends, but for the directory /mnt/share, which is build/share of the project.
 import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,8 @@ import { type Guest, Machine } from './machine.ts';
 import { installPackages } from './packages.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
+/** What the guest sees at /mnt/share stays here. */
+const share = join(root, 'build/share');
 const MiB = 1 << 20;
 const sizes = [1024, 1024, 512, 128].map((size) => size * MiB);
 
@@ -33,7 +35,7 @@ const interactive = `
     stty rows ${process.stdout.rows ?? 24} cols ${process.stdout.columns ?? 80}
     echo 'ext4 with DAX at /mnt/ext4, xfs with DAX at /mnt/xfs'
     echo "device-dax of 2 MiB units: $DAX2M, of 4 KiB units: $DAX4K"
-    echo 'Try: insitu doctor. The host is below /, read-only; what you write is gone at exit, but for /mnt/share.'
+    echo 'Try: insitu doctor. The host is below /, read-only; what you write is gone at exit, but for /mnt/share: build/share.'
     exec bash --norc`;
 
 async function main(): Promise<number> {
@@ -48,8 +50,7 @@ async function main(): Promise<number> {
     truncateSync(path, size);
     return { path, size };
   });
-  const share = join(directory, 'share');
-  mkdirSync(share);
+  mkdirSync(share, { recursive: true });
   const guest: Guest = { job: job(command), nvdimms, share, timeoutMs: 2 ** 31 - 1 };
   if (command === undefined) {
     if (!process.stdin.isTTY)

@@ -138,6 +138,7 @@ for (const place of Object.keys(places) as Place[]) {
       const run = ['run', '--report=json', `region:${path}/${name}`];
       const report = JSON.parse(insitu(run).stderr);
       assert.is(report.way, 'runner');
+      assert.is(report.file, `region:${path}/${name}`);
       const { text } = report.evidence.totals;
       const size = report.segments.find(({ prot }: { prot: string }) => prot === 'r-x').fileSize;
       assert.is.not(text.resident, 0);
@@ -163,7 +164,8 @@ for (const place of Object.keys(places) as Place[]) {
     fails(['run', `region:${path}/${names[1]}`], 126, /want 0x7f 'E' 'L' 'F'/);
     fails(['run', `region:${path}/${names[2]}`], 126, /has mode 644; want a program that may be executed/);
     fails(['run', `region:${path}/${names[3]}`], 126, /is set-user-ID; want a program without privileges/);
-    fails(['run', `region:${path}/libanswer.so`], 126, /is a shared object; want a program/);
+    // What is wrong with an entry is said of the entry, not of its region.
+    fails(['run', `region:${path}/libanswer.so`], 126, /\/libanswer\.so: is a shared object; want a program/);
     fails(
       ['call', `region:${path}/program-pie`, 'int main(void)'],
       126,

@@ -1,7 +1,7 @@
 // Several processes on one region: killed at any point, waiting for each other, running from what is replaced.
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, rmSync } from 'node:fs';
+import { copyFileSync, renameSync, rmSync, truncateSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -173,6 +173,41 @@ together('who waits can be interrupted, and says that it waits', async () => {
   assert.is(await line(child), 'waits');
   child.kill('SIGINT');
   assert.equal(await ended(child), [null, 'SIGINT']);
+});
+
+/** A placer that waits for the lock while something happens to the region; what its child says in the end. */
+async function placedAfter(happens: (path: string) => void): Promise<{ path: string; said: string }> {
+  const path = region();
+  const child = await (async () => {
+    using store = new Store(path, { write: true });
+    lockForWriting(store.region);
+    const act = ({ store: stage, thrown, process }: Stage, target: string, file: string) => {
+      const onWait = () => process.stdout.write('waits\n');
+      const error = thrown(() => stage.placeInRegion([{ path: file, name: 'a' }], target, { onWait }));
+      process.stdout.write(`${error?.code ?? 'placed'}\n`);
+    };
+    const waiting = startChild(act, path, stored('1'));
+    assert.is(await line(waiting), 'waits');
+    happens(path);
+    return waiting;
+  })();
+  const said = await line(child);
+  await ended(child);
+  return { path, said };
+}
+
+together('a region replaced while its lock was waited for: the new one is meant', async () => {
+  const { path, said } = await placedAfter((old) => renameSync(region(), old));
+  assert.is(said, 'placed');
+  assert.equal(
+    listRegion(path).entries.map(({ name }) => name),
+    ['a'],
+  );
+});
+
+together('a region removed, or cut off, while its lock was waited for', async () => {
+  assert.is((await placedAfter((path) => rmSync(path))).said, 'ENOENT');
+  assert.is((await placedAfter((path) => truncateSync(path, 3 * MIB))).said, 'ERR_TRUNCATED');
 });
 
 together('the lock ends with the process that has it', async () => {

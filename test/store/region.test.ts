@@ -1,6 +1,6 @@
 // Regions as they are used: made, filled, read; on a RAM file system and through the page cache.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, statSync, symlinkSync } from 'node:fs';
+import { readFileSync, statSync, symlinkSync, truncateSync } from 'node:fs';
 import { basename, relative } from 'node:path';
 import process from 'node:process';
 import { suite } from 'uvu';
@@ -123,12 +123,22 @@ creating('a region that is there is refused, kept or emptied', () => {
   assert.equal(listed(path), []);
 });
 
-creating('zeros, and what was left unfinished, become one', () => {
-  const zeros = stored(Buffer.alloc(4 * MIB));
-  assert.is(createRegion(zeros), true);
+creating('holes, and what was left unfinished, become one', () => {
+  const holes = stored('');
+  truncateSync(holes, 4 * MIB);
+  assert.is(createRegion(holes), true);
   const path = patch(region(), (bytes) => void Buffer.from('INSITU\x1aU', 'latin1').copy(bytes));
   assert.is(createRegion(path), true);
   assert.equal(listed(path), []);
+});
+
+creating('what lies behind zeros is not overwritten', () => {
+  const bytes = Buffer.alloc(4 * MIB);
+  bytes.fill(7, 3 * MIB);
+  const path = stored(bytes);
+  for (const force of [false, true])
+    refused(() => createRegion(path, { force }), 'ERR_REGION', /is a file that holds something/);
+  assert.ok(bytes.equals(readFileSync(path)));
 });
 
 creating('sizes', () => {
@@ -371,10 +381,10 @@ const needsMount = mayMount ? disk : disk.skip;
 needsMount('no room for the catalog', () => {
   const { status, stderr, stdout } = runBy(withDisk('1m'), ({ fs, store, thrown }) => {
     const error = thrown(() => store.createRegion('/mnt/region', { size: 1 << 26 }));
-    return [error?.code, error?.path, fs.statSync('/mnt/region').size];
+    return [error?.code, error?.path, fs.existsSync('/mnt/region')];
   });
   assert.is(status, 0, stderr);
-  assert.equal(JSON.parse(stdout), ['ENOSPC', '/mnt/region', 0]);
+  assert.equal(JSON.parse(stdout), ['ENOSPC', '/mnt/region', false]);
 });
 
 needsMount('no room for an entry: nothing has changed, and a smaller one fits', () => {
