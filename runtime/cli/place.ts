@@ -19,7 +19,8 @@ REGION is a device-dax node (/dev/dax0.0; devdax: for the only one) or an ordina
 placed or none, whatever happens meanwhile; what had the same name is replaced, and goes on where it runs.
 
 Into a DIRECTORY, of a DAX file system above all, each file goes by itself, replacing what had its name: stored so that
-2 MiB pages can map it, if that can be had, and shown by counting page faults.
+2 MiB pages can map it, if that can be had, and shown by counting page faults. Interrupted, it leaves one .insitu-place-*
+there, which the next one removes.
 
   --name NAME      of the entry, instead of the file's own (one FILE)
   --create[=SIZE]  make the region first if it is not there: of the whole device, or in a new file of SIZE (64M, 2G)
@@ -93,7 +94,8 @@ function intoDirectory(
   try {
     for (const path of paths) {
       placed.push(placeInDirectory(path, directory, name));
-      if (!json) process.stdout.write(`${describe(placed.at(-1) as Placed)}\n\n`);
+      const between = placed.length > 1 ? '\n' : '';
+      if (!json) process.stdout.write(`${between}${describe(placed.at(-1) as Placed)}\n`);
     }
   } finally {
     if (json) printJson({ directory, files: placed });

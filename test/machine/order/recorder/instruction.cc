@@ -11,7 +11,7 @@ struct Prefixes {
   uint8_t rex = 0;  // or the same bits of a VEX or EVEX prefix
 };
 
-/// Bytes of one instruction; zeros after their end, so that a short read never decodes as anything of ours.
+/// Bytes of one instruction; zeros after their end, so that a short read never decodes as one of ours.
 class Code {
  public:
   Code(const uint8_t* code, size_t size) { memcpy(bytes_, code, size < 15 ? size : 15); }
