@@ -31,3 +31,5 @@ typedef double v128_f64 __attribute__((vector_size(16)));
 #else
 #error "no vector operators for this architecture; want x86-64 with SSE4.1 or aarch64"
 #endif
+#include "simd_relaxed.h"
+#undef V128_LOAD_EXTEND
