@@ -100,6 +100,19 @@ export class Reader {
     return this.sevens(start, length);
   }
 
+  /** Unsigned LEB128 of 64 bits as a number, exact up to 2 ** 53. */
+  u64Rounded(): number {
+    const start = this.at;
+    let value = 0;
+    for (let shift = 0; shift < 28; shift += 7) {
+      const byte = this.u8();
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return value;
+    }
+    this.at = start;
+    return Number(this.u64());
+  }
+
   /** Signed LEB128 of 64 bits. */
   s64(): bigint {
     const start = this.at;
