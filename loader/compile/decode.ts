@@ -23,8 +23,7 @@ export function decode(bytes: Uint8Array): Module {
 }
 
 function readHeader(r: Reader): void {
-  const magic = r.bytes.length < 4 ? 0 : r.f32Bits();
-  if (magic !== MAGIC) r.fail('magic header not detected', 0);
+  if (r.f32Bits() !== MAGIC) r.fail('magic header not detected', 0);
   if (r.f32Bits() !== 1) r.fail('unknown binary version', 4);
 }
 

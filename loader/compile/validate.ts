@@ -47,7 +47,9 @@ function checkIndices({ types, functions, tags }: Module): void {
 function checkMemory({ min, max, shared, is64 }: Limits, index: number): void {
   const most = is64 ? MAX_PAGES_64 : MAX_PAGES;
   const largest = Math.max(min, max ?? 0);
-  if (largest > most) fail(`memory size must be at most ${most} pages: memory ${index} has ${largest}`);
+  const bytes = is64 ? '16 EiB' : '4GiB';
+  if (largest > most)
+    fail(`memory size must be at most ${most} pages (${bytes}): memory ${index} has ${largest}`);
   if (shared && max === undefined) fail(`shared memory must have maximum: memory ${index}`);
 }
 

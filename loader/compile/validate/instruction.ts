@@ -218,7 +218,7 @@ function global(t: Typing) {
 
 function globalSet(t: Typing): void {
   const { type, mutable } = global(t);
-  if (!mutable) t.fail('immutable global: global.set');
+  if (!mutable) t.fail('global is immutable');
   t.pop(type);
 }
 
