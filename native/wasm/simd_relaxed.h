@@ -9,8 +9,8 @@ V128_OPERATOR v128 i8x16_relaxed_swizzle(v128 a, v128 indices) {
   return (v128)_mm_shuffle_epi8((__m128i)a, (__m128i)indices);
 }
 // CVTTPS2DQ and CVTTPD2DQ: what is out of range, and NaN, gives 0x80000000.
-V128_OPERATOR v128 i32x4_relaxed_trunc_f32x4_s(v128 a) { return (v128)_mm_cvttps_epi32((__m128)a); }
-V128_OPERATOR v128 i32x4_relaxed_trunc_f64x2_s_zero(v128 a) { return (v128)_mm_cvttpd_epi32((__m128d)a); }
+V128_OPERATOR v128 i32x4_relaxed_trunc_f32x4_s(v128 a) { return (v128)v128_truncate_f32((__m128)a); }
+V128_OPERATOR v128 i32x4_relaxed_trunc_f64x2_s_zero(v128 a) { return (v128)v128_truncate_f64((__m128d)a); }
 
 // BLENDV: the top bit chooses, of each byte where lanes are of 8 and 16 bits, and of the lane otherwise.
 V128_OPERATOR v128 i8x16_relaxed_laneselect(v128 a, v128 b, v128 mask) {

@@ -49,11 +49,23 @@ V128_OPERATOR v128 f64x2_convert_low_i32x4_u(v128 a) {
   return (v128)_mm_sub_pd((__m128d)joined, _mm_set1_pd(0x1p52));
 }
 
-// CVTTPS2DQ gives 0x80000000 for what is out of range: right below it, flipped above it.
+// CVTTPS2DQ and CVTTPD2DQ give 0x80000000 for what is out of range. Of constants gcc would not: it takes them
+// for conversions of C, of which it folds what is undefined its own way. What comes through assembler it does
+// not know.
+V128_OPERATOR __m128i v128_truncate_f32(__m128 a) {
+  __asm__("" : "+x"(a));
+  return _mm_cvttps_epi32(a);
+}
+V128_OPERATOR __m128i v128_truncate_f64(__m128d a) {
+  __asm__("" : "+x"(a));
+  return _mm_cvttpd_epi32(a);
+}
+
+// Right below the range, flipped above it.
 V128_OPERATOR v128 i32x4_trunc_sat_f32x4_s(v128 a) {
   __m128 number = _mm_and_ps((__m128)a, _mm_cmpord_ps((__m128)a, (__m128)a));
   __m128i above = (__m128i)_mm_cmpge_ps(number, _mm_set1_ps(0x1p31f));
-  return (v128)_mm_xor_si128(_mm_cvttps_epi32(number), above);
+  return (v128)_mm_xor_si128(v128_truncate_f32(number), above);
 }
 // The sum of what is below 2^31 and of what goes beyond it, each as above. MAXPS turns NaN into its second
 // operand.
@@ -61,13 +73,13 @@ V128_OPERATOR v128 i32x4_trunc_sat_f32x4_u(v128 a) {
   __m128 number = _mm_max_ps((__m128)a, _mm_setzero_ps()), limit = _mm_set1_ps(0x1p31f);
   __m128 excess = _mm_sub_ps(number, limit);
   __m128i above = (__m128i)_mm_cmpge_ps(excess, limit);
-  __m128i upper = _mm_xor_si128(_mm_cvttps_epi32(excess), above);
-  return (v128)_mm_add_epi32(_mm_cvttps_epi32(number), _mm_max_epi32(upper, _mm_setzero_si128()));
+  __m128i upper = _mm_xor_si128(v128_truncate_f32(excess), above);
+  return (v128)_mm_add_epi32(v128_truncate_f32(number), _mm_max_epi32(upper, _mm_setzero_si128()));
 }
 // Saturating at the bottom is what CVTTPD2DQ does; the upper lanes are zero.
 V128_OPERATOR v128 i32x4_trunc_sat_f64x2_s_zero(v128 a) {
   __m128d number = _mm_and_pd((__m128d)a, _mm_cmpord_pd((__m128d)a, (__m128d)a));
-  return (v128)_mm_cvttpd_epi32(_mm_min_pd(number, _mm_set1_pd(0x1p31 - 1)));
+  return (v128)v128_truncate_f64(_mm_min_pd(number, _mm_set1_pd(0x1p31 - 1)));
 }
 // As the low bits of 2^52.
 V128_OPERATOR v128 i32x4_trunc_sat_f64x2_u_zero(v128 a) {
