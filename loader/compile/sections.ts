@@ -16,6 +16,8 @@ export interface ProgramHeader {
   readonly fileSize: number;
 }
 
+const LITTLE_64 = 0x0102; // ELFCLASS64, ELFDATA2LSB
+
 /** Headers of an ELF64 little-endian file as its maker wrote them; bytes are read as they are asked for. */
 export class ElfFile implements Disposable {
   readonly path: string;
@@ -24,13 +26,15 @@ export class ElfFile implements Disposable {
   readonly #fd: number;
   readonly #size: number;
 
-  /** @throws LoadError ERR_TRUNCATED; Error of the system call */
+  /** @throws LoadError ERR_FORMAT, ERR_TRUNCATED; Error of the system call */
   constructor(path: string) {
     this.path = path;
     this.#fd = openSync(path, 'r');
     try {
       this.#size = fstatSync(this.#fd).size;
       const header = this.bytes(0, 64);
+      if (header.readUInt32BE(0) !== 0x7f454c46 || header.readUInt16LE(4) !== LITTLE_64)
+        throw new LoadError('ERR_FORMAT', path, 'is no ELF64 little-endian file');
       this.segments = this.#table(header, 32, 54, 56, 56).map((row) => ({
         ...{ type: row.readUInt32LE(0), flags: row.readUInt32LE(4) },
         ...{ offset: Number(row.readBigUInt64LE(8)), fileSize: Number(row.readBigUInt64LE(32)) },

@@ -8,19 +8,18 @@ const MOST_ERRORS = 64 << 10; // bytes of stderr that are kept
 const LINES_TOLD = 4;
 
 /**
- * Outlives this process, and then kills what still runs of it and removes its directory: SIGKILL leaves no other chance.
- * stdin is the life line; on it, '+' and '-' with the process groups that began and ended.
+ * Outlives this process: SIGKILL leaves no other chance. stdin is the life line. Unless it hears before its end that all
+ * is well, it kills whatever has the directory for its temporary files and removes that; again, as some may just begin.
  */
 const GUARD = `
-live=' '
-while read -r sign group; do
-  case $sign in
-    +) live="$live$group " ;;
-    -) live="\${live%% $group *} \${live#* $group }" ;;
-  esac
+read -r well && exit
+for round in 1 2 3 4; do
+  for process in /proc/[0-9]*; do
+    grep -qsF "TMPDIR=$1" "$process/environ" && kill -KILL "\${process#/proc/}"
+  done
+  rm -rf -- "$1"
+  sleep 0.05
 done
-for group in $live; do kill -KILL -- "-$group"; done
-rm -rf -- "$1"
 `;
 
 /** Compiler processes in a directory; `await using` ends them all and removes it. */
@@ -71,7 +70,6 @@ export class Workshop implements AsyncDisposable {
       detached: true, // a group of its own: compilers start others
     });
     this.#running.add(child);
-    if (child.pid !== undefined) this.#tell(`+ ${child.pid}`);
     try {
       const outcome = await ended(child);
       this.#signal?.throwIfAborted();
@@ -79,7 +77,6 @@ export class Workshop implements AsyncDisposable {
       if (failure) throw new LoadError(failure.code, about, failure.text);
     } finally {
       this.#running.delete(child);
-      if (child.pid !== undefined) this.#tell(`- ${child.pid}`);
     }
   }
 
@@ -89,11 +86,7 @@ export class Workshop implements AsyncDisposable {
     this.#kill();
     await Promise.all(waited);
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 3 });
-    this.#guard.stdin?.end();
-  }
-
-  #tell(line: string): void {
-    this.#guard.stdin?.write(`${line}\n`);
+    this.#guard.stdin?.end('well\n');
   }
 
   #kill(): void {

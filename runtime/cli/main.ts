@@ -9,6 +9,10 @@ const verbs = {
   compare: () => import('./compare.ts'),
   place: () => import('./place.ts'),
   region: () => import('./region.ts'),
+  install: () => import('./install.ts'),
+  ls: () => import('./ls.ts'),
+  rm: () => import('./rm.ts'),
+  verify: () => import('./verify.ts'),
   doctor: () => import('./doctor.ts'),
 } as const;
 
@@ -22,6 +26,8 @@ usage: insitu <verb> [options] FILE …
   compare FILE                   what in place costs against a copy-load and against dlopen or execve
   place FILE… WHERE              put files where they run in place: a directory, a device-dax node, a region file
   region ls|rm|verify|create     what a region holds, and whether it is whole
+  install FILE|DIR…              compile WebAssembly modules once, into images that start in place
+  ls, rm, verify                 which modules are installed; take one out; are they whole
   doctor                         which NVM this machine has, how to get some, what is missing
 
   insitu run /bin/echo hello

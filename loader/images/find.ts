@@ -1,0 +1,210 @@
+// From a module to its image, at load: two or three system calls for a file that was seen before, else a comparison with
+// the source that the store keeps. Nothing is hashed, and only node:fs is needed.
+//
+// The index holds symbolic links that are read and never followed. A name is what is cheap to know of a module, a target
+// says which image that was. Whatever is not of that shape is passed over, and a sample is never believed: the bytes are
+// compared. A file that was seen before is known again as make and git do it, by device, inode, size and both times.
+import {
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readlinkSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
+import {
+  archNow,
+  entryPath,
+  type FileStatus,
+  fileKey,
+  type ImageArch,
+  imageName,
+  indexPath,
+  isSha256,
+  MOST_ALIKE,
+  parseImageName,
+  type ReadPiece,
+  SOURCE,
+  sampleKey,
+} from './layout.ts';
+import { rootsToRead } from './roots.ts';
+
+/** Where an image is. It may vanish before it is opened: ENOENT then means that there is none. */
+export interface Found {
+  readonly root: string;
+  /** Of the source, in hexadecimal. */
+  readonly sha256: string;
+  readonly image: string;
+  /** For a CPU that the image was not made for; the same one if it is for any. It may not be there. */
+  readonly baseline: string;
+  /** The kept bytes of the module. */
+  readonly source: string;
+}
+
+export interface FindOptions {
+  /** Stores to look in, in order. */
+  roots?: readonly string[];
+}
+
+let found: readonly string[] | undefined;
+
+/** Asked once: the environment of the start counts. */
+function rootsNow(): readonly string[] {
+  found ??= rootsToRead().map(({ path }) => path);
+  return found;
+}
+
+/**
+ * The image of a module in a file. What is found by comparing is remembered, where the store can be written.
+ * @returns undefined where there is none
+ * @throws Error of the system call when the file can't be read
+ */
+export function imageOfFile(path: string, { roots = rootsNow() }: FindOptions = {}): Found | undefined {
+  const arch = archNow();
+  if (arch === undefined) return undefined;
+  const key = fileKey(statSync(path, { bigint: true }));
+  for (const root of roots) {
+    const image = followed(root, arch, key);
+    if (image) return image;
+  }
+  return ofOpenFile(path, arch, roots);
+}
+
+function ofOpenFile(path: string, arch: ImageArch, roots: readonly string[]): Found | undefined {
+  const fd = openSync(path, 'r');
+  try {
+    const status = fstatSync(fd, { bigint: true });
+    const size = Number(status.size);
+    const began = BigInt(Date.now()) * 1_000_000n;
+    const image = bySample(roots, arch, size, (at, length) => readAt(fd, at, length));
+    if (image) remember(image, arch, status, began);
+    return image;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The image of a module that is at hand as bytes; undefined where there is none. */
+export function imageOfBytes(bytes: Uint8Array, { roots = rootsNow() }: FindOptions = {}): Found | undefined {
+  const arch = archNow();
+  if (arch === undefined) return undefined;
+  return bySample(roots, arch, bytes.length, (at, length) => bytes.subarray(at, at + length));
+}
+
+function bySample(
+  roots: readonly string[],
+  arch: ImageArch,
+  size: number,
+  read: ReadPiece,
+): Found | undefined {
+  let key: string | undefined;
+  for (const root of roots) {
+    key ??= sampleKey(size, read);
+    for (let i = 0; i < MOST_ALIKE; i++) {
+      const target = linkTarget(`${indexPath(root, arch)}/${key}-${i}`);
+      if (target === undefined) break;
+      const image = existing(root, target);
+      if (image && isSource(image.source, size, read)) return image;
+    }
+  }
+  return undefined;
+}
+
+function followed(root: string, arch: ImageArch, key: string): Found | undefined {
+  const target = linkTarget(`${indexPath(root, arch)}/${key}`);
+  return target === undefined ? undefined : existing(root, target);
+}
+
+export function linkTarget(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined; // ENOENT above all, and whatever else is no link of ours
+  }
+}
+
+/** Only what has the shape of a target, and leads to a file. */
+function existing(root: string, target: string): Found | undefined {
+  const [sha256, name, more] = target.split('/');
+  if (sha256 === undefined || name === undefined || more !== undefined || !isSha256(sha256)) return undefined;
+  const parsed = parseImageName(name);
+  if (parsed === undefined) return undefined;
+  const entry = entryPath(root, sha256);
+  const image = `${entry}/${name}`;
+  if (statSync(image, { throwIfNoEntry: false }) === undefined) return undefined;
+  const baseline = `${entry}/${imageName(parsed.arch)}`;
+  return { root, sha256, image, baseline, source: `${entry}/${SOURCE}` };
+}
+
+const CHUNK = 256 << 10; // stays in the processor's cache
+
+/** Whether these are the bytes of a kept source. */
+export function isSource(source: string, size: number, read: ReadPiece): boolean {
+  let fd: number;
+  try {
+    fd = openSync(source, 'r');
+  } catch {
+    return false;
+  }
+  try {
+    if (fstatSync(fd).size !== size) return false;
+    for (let at = 0; at < size; at += CHUNK) {
+      const length = Math.min(CHUNK, size - at);
+      const kept = readAt(fd, at, length);
+      const given = read(at, length);
+      if (kept.length !== length || given.length !== length || kept.compare(given) !== 0) return false;
+    }
+    return true;
+  } catch {
+    return false;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function readAt(fd: number, at: number, length: number): Buffer {
+  const bytes = Buffer.allocUnsafe(length);
+  let got = 0;
+  for (let more = -1; more !== 0 && got < length; got += more)
+    more = readSync(fd, bytes, got, length - got, at + got);
+  return bytes.subarray(0, got);
+}
+
+/** What a file system takes for one moment at most (2 s of FAT). A write within it would not show in the times. */
+const MOMENT_NS = 2_000_000_000n;
+
+/**
+ * That a file of this status has this image, unless it may have changed since it was read.
+ * @param readNs when reading it began, by the real-time clock
+ * @returns whether it is remembered
+ */
+export function remember(
+  { root, sha256, image }: Pick<Found, 'root' | 'sha256' | 'image'>,
+  arch: ImageArch,
+  status: FileStatus,
+  readNs: bigint,
+): boolean {
+  if (readNs - status.ctimeNs < MOMENT_NS) return false;
+  const target = `${sha256}/${image.slice(image.lastIndexOf('/') + 1)}`;
+  return setLink(indexPath(root, arch), fileKey(status), target);
+}
+
+/** Makes a link or replaces it, at once: nobody sees it missing. @returns false where that can't be done */
+export function setLink(directory: string, name: string, target: string): boolean {
+  const path = `${directory}/${name}`;
+  if (linkTarget(path) === target) return true;
+  const unfinished = `${directory}/.${process.pid}-${process.hrtime.bigint().toString(36)}`;
+  try {
+    mkdirSync(directory, { recursive: true });
+    symlinkSync(target, unfinished);
+    renameSync(unfinished, path);
+    return true;
+  } catch {
+    rmSync(unfinished, { force: true });
+    return false; // a store that is read-only, full, or somebody else's
+  }
+}

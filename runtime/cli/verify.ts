@@ -1,0 +1,48 @@
+import { describeStore } from '../../loader/images/choose.ts';
+import { label } from '../../loader/images/list.ts';
+import { type Verified, verifyStore } from '../../loader/images/verify.ts';
+import { interruptible } from './interrupt.ts';
+import { parse, printJson } from './options.ts';
+import { UsageError } from './outcome.ts';
+import { printable, progress } from './text.ts';
+
+const help = `insitu verify: whether the store holds what was installed, read to the last byte.
+
+usage: insitu verify [--repair] [--json]
+
+  --repair  compile again what is damaged; what can't be, as its source is damaged too, is taken out
+  --json    for programs
+
+Status 1 when something is damaged and was not made whole.
+
+  insitu verify --repair
+`;
+
+export async function main(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parse(args, { repair: { type: 'boolean' }, json: { type: 'boolean' } });
+  if (values.help) {
+    process.stdout.write(help);
+    return 0;
+  }
+  if (positionals.length > 0) throw new UsageError('verify wants no FILE');
+  const { root } = describeStore();
+  const entries = await interruptible((signal) =>
+    verifyStore(root, {
+      ...{ signal, repair: Boolean(values.repair) },
+      onEntry: (done, total) => progress(done < total ? `verified ${done} of ${total}` : ''),
+    }),
+  );
+  if (values.json) printJson({ root, entries });
+  else for (const entry of entries) describe(entry);
+  return entries.some(({ damage, repair }) => damage.length > 0 && repair !== 'compiled again') ? 1 : 0;
+}
+
+function describe(entry: Verified): void {
+  const { damage, repair, sha256 } = entry;
+  const state = damage.length === 0 ? 'intact ' : 'DAMAGED';
+  process.stdout.write(`${state}  ${printable(label(entry))}  ${sha256}${repair ? `  ${repair}` : ''}\n`);
+  for (const { path, what } of damage)
+    process.stderr.write(
+      `insitu: ${what.startsWith(path) ? printable(what) : printable(`${path}: ${what}`)}\n`,
+    );
+}
