@@ -1,0 +1,84 @@
+// Processes that run plans: each runs several files, one that crashes or hangs is replaced.
+import { type ChildProcess, fork } from 'node:child_process';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import type { Answer, Job } from './child.ts';
+
+const TIMEOUT_MS = 120_000;
+const FILES_A_PROCESS = 24;
+const script = fileURLToPath(new URL('./child.ts', import.meta.url));
+
+class Runner {
+  private child: ChildProcess | undefined;
+  private files = 0;
+  private readonly flags: string[];
+  constructor(flags: string[]) {
+    this.flags = flags;
+  }
+
+  async run(job: Job): Promise<Answer> {
+    if (this.files >= FILES_A_PROCESS) this.close();
+    this.files++;
+    const answer = await this.ask(job);
+    if ('failed' in answer) this.close();
+    return answer;
+  }
+
+  private ask(job: Job): Promise<Answer> {
+    this.child ??= fork(script, {
+      execArgv: [...process.execArgv, ...this.flags],
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    const { child } = this;
+    return new Promise((resolve) => {
+      let errors = '';
+      const end = (answer: Answer) => {
+        clearTimeout(timer);
+        child.removeAllListeners();
+        child.stderr?.removeAllListeners();
+        resolve(answer);
+      };
+      const timer = setTimeout(() => end({ failed: `no answer in ${TIMEOUT_MS / 1000} s` }), TIMEOUT_MS);
+      child.stderr?.on('data', (chunk) => {
+        errors = (errors + chunk).slice(-500);
+      });
+      child.on('message', (answer: Answer) => end(answer));
+      child.on('close', (code, signal) =>
+        end({ failed: `ended by ${signal ?? `exit code ${code}`}: ${errors}` }),
+      );
+      child.on('error', (error) => end({ failed: error.message }));
+      child.send(job, (error) => {
+        if (error) end({ failed: error.message });
+      });
+    });
+  }
+
+  close(): void {
+    this.child?.kill('SIGKILL');
+    this.child = undefined;
+    this.files = 0;
+  }
+}
+
+/** Runs all jobs, `count` at once, and gives each answer to `done` as it comes. */
+export async function runAll(
+  jobs: (() => Job)[],
+  count: number,
+  flags: string[],
+  done: (index: number, answer: Answer) => void,
+): Promise<void> {
+  let next = 0;
+  const work = async () => {
+    const runner = new Runner(flags);
+    try {
+      for (let index = next++; index < jobs.length; index = next++) {
+        const job = jobs[index];
+        if (job) done(index, await runner.run(job()));
+      }
+    } finally {
+      runner.close();
+    }
+  };
+  await Promise.all(Array.from({ length: count }, work));
+}
