@@ -1,6 +1,6 @@
 // Float operators with SSE4.1. Included by float.h.
 #pragma once
-#include <smmintrin.h>
+#include "x86.h"
 
 // A scalar as the lowest lane, the others unspecified. gcc would spend an instruction on zeroing them.
 #ifdef __clang__

@@ -1,6 +1,6 @@
 // Vector operators with SSE4.1; with more by -march, the compiler chooses. Included by simd.h.
 #pragma once
-#include <smmintrin.h>
+#include "x86.h"
 
 // `suffix` names an intrinsic; `vector` is its type.
 #define V128_UNARY(name, vector, intrinsic) \

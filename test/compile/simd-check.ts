@@ -2,13 +2,12 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Target } from '../../loader/compile/toolchain.ts';
-import { hostArch } from '../../loader/compile/toolchain.ts';
+import { hostArch, type Target } from '../../loader/compile/toolchain.ts';
 import { same } from './simd-compare.ts';
-import { CASE_BYTES, cases, type Kind, kinds, kindsOf, random } from './simd-inputs.ts';
-import { accessesMemory, describe, type Variant, variants } from './simd-operators.ts';
-import { type Build, compute, type Run } from './simd-program.ts';
+import { describe, type Variant, variants } from './simd-operators.ts';
+import { type Build, compute } from './simd-program.ts';
 import { type Instructions, itself, RESULT_BYTES, reference, relaxed, strict } from './simd-reference.ts';
+import { oneCase, type Run, runsOf } from './simd-runs.ts';
 
 export interface Outcome {
   operators: number;
@@ -16,12 +15,10 @@ export interface Outcome {
   results: number;
   /** Operators whose result on the target V8 cannot tell on this processor. */
   unknown: string[];
-  /** One line for each operator that differs, with its first difference. */
+  /** One line for each run that differs, with its first difference. */
   differences: string[];
 }
 
-const LITERALS = 4;
-const pools = Object.fromEntries(kinds.map((kind) => [kind, cases(kind)])) as Record<Kind, Buffer>;
 const hasFusedMultiply = hostArch() === 'aarch64' || / fma /.test(readFileSync('/proc/cpuinfo', 'utf8'));
 
 /** What gives in V8 the result that the target is to give. */
@@ -32,66 +29,54 @@ function instructionsFor(variant: Variant, { arch, cpu }: Target): Instructions 
     if (!fused) return strict(name);
     return hasFusedMultiply ? itself(variant) : undefined;
   }
-  return arch === hostArch() ? relaxed(variant) : (strict(name) ?? itself(variant));
+  if (arch === 'aarch64') return strict(name) ?? itself(variant);
+  return relaxed(variant);
 }
 
-function runsOf(known: readonly Variant[]): Run[] {
-  const next = random(3);
-  return known.flatMap((variant) =>
-    kindsOf(variant.operator.name).map((kind) => {
-      const count = pools[kind].length / CASE_BYTES;
-      const literals = accessesMemory(variant.operator) ? 0 : LITERALS;
-      return { variant, kind, literals: Array.from({ length: literals }, () => next() % count) };
-    }),
-  );
-}
-
-function compare(
-  { variant, kind }: Run,
-  wanted: Buffer,
-  found: Buffer,
-  literals?: number[],
-): string | undefined {
+function compare({ variant, kind, cases, literal }: Run, wanted: Buffer, found: Buffer): string | undefined {
   const total = found.length / RESULT_BYTES;
-  let first: string | undefined;
-  let count = 0;
-  for (let index = 0; index < total; index++) {
-    const number = literals?.[index] ?? index;
-    const operands = pools[kind].subarray(number * CASE_BYTES, (number + 1) * CASE_BYTES);
-    const want = wanted.subarray(number * RESULT_BYTES, (number + 1) * RESULT_BYTES);
-    const have = found.subarray(index * RESULT_BYTES, (index + 1) * RESULT_BYTES);
-    if (same(variant.operator, operands, want, have)) continue;
-    count++;
-    const hex = (bytes: Buffer) => bytes.toString('hex');
-    first ??= `of ${variant.operator.params.map((_, at) => hex(operands.subarray(16 * at, 16 * at + 16)))}: found ${hex(have)}; want ${hex(want)}`;
-  }
-  const what = `${describe(variant)}${literals ? ' of literals' : ''}`;
-  return first && `${what}: ${count} of ${total} ${kind} cases differ, the first ${first}`;
+  const result = (results: Buffer, index: number) =>
+    results.subarray(index * RESULT_BYTES, (index + 1) * RESULT_BYTES);
+  const different = Array.from({ length: total }, (_, index) => index).filter(
+    (index) => !same(variant.operator, oneCase(cases, index), result(wanted, index), result(found, index)),
+  );
+  const [first] = different;
+  if (first === undefined) return undefined;
+  const hex = (bytes: Buffer) => bytes.toString('hex');
+  const operands = variant.operator.params.map((_, operand) => {
+    const bytes = oneCase(cases, first).subarray(16 * operand, 16 * operand + 16);
+    return hex(bytes) + (literal[operand] ? ' (literal)' : '');
+  });
+  return `${describe(variant)}: ${different.length} of ${total} ${kind} cases differ, the first of ${operands.join(', ')}: \
+found ${hex(result(found, first))}; want ${hex(result(wanted, first))}`;
 }
 
 /** Compiles and runs all operators, and compares every result. @throws Error if that cannot be done */
 export function check(build: Build): Outcome {
-  const known = variants();
-  const questions = known.flatMap((variant) => {
+  const all = variants();
+  const questions = all.flatMap((variant) => {
     const instructions = instructionsFor(variant, build.target);
-    return instructions === undefined ? [] : [{ variant, instructions }];
+    return instructions === undefined ? [] : [{ variant, instructions, runs: runsOf(variant) }];
   });
-  const unknown = known.filter((variant) => !questions.some((question) => question.variant === variant));
-  const ask = reference(questions, Math.max(...kinds.map((kind) => pools[kind].length)));
-  const runs = runsOf(questions.map(({ variant }) => variant));
+  const runs = questions.flatMap((question) => question.runs);
   const directory = mkdtempSync(join(tmpdir(), 'insitu-simd-'));
   try {
-    const { computed, folded } = compute(build, runs, pools, directory);
-    const differences = runs.flatMap((run, index) => {
-      const place = questions.findIndex(({ variant }) => variant === run.variant);
-      const wanted = ask(place, pools[run.kind]);
-      const all = compare(run, wanted, computed[index] ?? Buffer.alloc(0));
-      const some = compare(run, wanted, folded[index] ?? Buffer.alloc(0), run.literals);
-      return [all, some].filter((line) => line !== undefined);
-    });
-    const results = [...computed, ...folded].reduce((sum, { length }) => sum + length / RESULT_BYTES, 0);
-    const operators = new Set(questions.map(({ variant }) => variant.operator.name)).size;
-    return { operators, results, unknown: unknown.map(describe), differences };
+    const found = compute(build, runs, directory);
+    const ask = reference(questions, Math.max(...runs.map(({ cases }) => cases.length)));
+    const wanted = questions.flatMap((question, index) =>
+      question.runs.map(({ cases }) => ask(index, cases)),
+    );
+    const empty = Buffer.alloc(0);
+    return {
+      operators: new Set(questions.map(({ variant }) => variant.operator.name)).size,
+      results: found.reduce((sum, { length }) => sum + length / RESULT_BYTES, 0),
+      unknown: all
+        .filter((variant) => questions.every((question) => question.variant !== variant))
+        .map(describe),
+      differences: runs.flatMap(
+        (run, index) => compare(run, wanted[index] ?? empty, found[index] ?? empty) ?? [],
+      ),
+    };
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
