@@ -105,6 +105,9 @@ const SEMANTICS = [
   '-frounding-math',
   '-fno-math-errno',
   '-fno-optimize-sibling-calls',
+  // <immintrin.h> wants a C library for nothing but _mm_malloc: gcc's and clang's guards of that header.
+  '-D_MM_MALLOC_H_INCLUDED',
+  '-D__MM_MALLOC_H',
 ];
 const GCC_ONLY = ['-fsignaling-nans', '-fno-tree-loop-distribute-patterns'];
 
@@ -132,7 +135,7 @@ export function compileFlags(compiler: Compiler, target: Target): string[] {
     ...(family === 'gcc' ? GCC_ONLY : []),
     ...IMAGE.filter((flag) => x86 || !flag.startsWith('-fcf')),
     ...(family === 'zig' ? ['-fno-sanitize=undefined'] : []), // zig's own default
-    '-I',
+    '-iquote', // not -I: what is in angle brackets is the compiler's own
     headers,
   ];
 }
