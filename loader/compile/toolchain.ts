@@ -105,9 +105,6 @@ const SEMANTICS = [
   '-frounding-math',
   '-fno-math-errno',
   '-fno-optimize-sibling-calls',
-  // <immintrin.h> wants a C library for nothing but _mm_malloc: gcc's and clang's guards of that header.
-  '-D_MM_MALLOC_H_INCLUDED',
-  '-D__MM_MALLOC_H',
 ];
 const GCC_ONLY = ['-fsignaling-nans', '-fno-tree-loop-distribute-patterns'];
 

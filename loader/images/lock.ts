@@ -1,6 +1,6 @@
 // One at a time, over all processes: a lock on a file, which the kernel lets go of when its owner ends, however it does.
-import { closeSync, fstatSync, mkdirSync, openSync, rmSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { native } from '../native.ts';
 
@@ -53,5 +53,14 @@ function tryLock(fd: number): boolean {
     return native.lockRange(fd, 0, 1, EXCLUSIVE, false);
   } catch {
     return true;
+  }
+}
+
+/** Removes what owners that were killed have left, unless somebody has it now. */
+export function removeFreeLocks(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    const fd = openSync(join(directory, name), 'a');
+    if (tryLock(fd)) rmSync(join(directory, name), { force: true });
+    closeSync(fd);
   }
 }

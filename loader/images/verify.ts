@@ -7,6 +7,7 @@ import { cpuTag } from './cpu.ts';
 import { type InstallOptions, install, readStable } from './install.ts';
 import { entryPath, IMAGE_FORMAT, SOURCE } from './layout.ts';
 import { hashes, moduleOf, namesIn, type StoredImage, type StoredModule } from './list.ts';
+import { removeFreeLocks } from './lock.ts';
 import { damageOf, hashOf } from './record.ts';
 import { removeModule, sweepIndex } from './remove.ts';
 
@@ -122,6 +123,7 @@ function tidy(root: string): void {
       (target) => statSync(join(root, 'entries', target), { throwIfNoEntry: false }) === undefined,
     );
     removeLeftBehind(root);
+    removeFreeLocks(join(root, 'locks'));
     for (const name of namesIn(join(root, 'entries'))) {
       const entry = join(root, 'entries', name);
       if (name.endsWith('.removed')) rmSync(entry, { recursive: true, force: true });
