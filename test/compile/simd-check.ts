@@ -52,7 +52,7 @@ found ${hex(result(found, first))}; want ${hex(result(wanted, first))}`;
 }
 
 /** Compiles and runs all operators, and compares every result. @throws Error if that cannot be done */
-export function check(build: Build): Outcome {
+export function compareOperators(build: Build): Outcome {
   const all = variants();
   const questions = all.flatMap((variant) => {
     const instructions = instructionsFor(variant, build.target);

@@ -113,15 +113,15 @@ export interface Build {
  */
 export function compute(build: Build, runs: readonly Run[], directory: string): Buffer[] {
   const file = (name: string) => join(directory, name);
-  const [cc] = build.compiler.command;
+  const [cc, ...first] = build.compiler.command;
   const pools = [...new Set(runs.map(({ cases }) => cases))];
   writeFileSync(file('operators.c'), prelude + runs.map(functionOf).join(''));
   writeFileSync(file('main.c'), mainSource(runs, pools));
   const compile = (...args: string[]) => execFileSync(cc, args, { stdio: ['ignore', 'inherit', 'inherit'] });
   const flags = [...compileFlags(build.compiler, build.target), ...build.flags, '-fvisibility=default'];
   compile(...flags, '-c', '-o', file('operators.o'), file('operators.c'));
-  compile('-shared', '-nostdlib', '-Wl,-z,defs', '-o', file('alone.so'), file('operators.o'));
-  compile('-o', file('program'), file('main.c'), file('operators.o'));
+  compile(...first, '-shared', '-nostdlib', '-Wl,-z,defs', '-o', file('alone.so'), file('operators.o'));
+  compile(...first, '-o', file('program'), file('main.c'), file('operators.o'));
   const [command = '', ...args] = [...build.emulator, file('program')];
   const input = Buffer.concat(pools);
   const { status, signal, stdout, stderr } = spawnSync(command, args, { input, maxBuffer: 1 << 30 });

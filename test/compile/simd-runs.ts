@@ -41,7 +41,7 @@ function withOperand(kind: Kind, operand: number, value: Buffer): Buffer {
 function literalCases({ operator }: Variant, kind: Kind): Buffer {
   const pool = poolOf(kind);
   const next = random(3);
-  const rows = kind.startsWith('f') && operator.immediates === 'none' ? 32 : 4;
+  const rows = kind.startsWith('f') && operator.immediates === 'none' ? 12 : 3;
   return Buffer.concat(
     Array.from({ length: rows }, () => oneCase(pool, next() % (pool.length / CASE_BYTES))),
   );
