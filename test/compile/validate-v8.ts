@@ -36,7 +36,7 @@ const lacking = [
   /At most one memory is supported|memory count of \d+ exceeds internal limit/,
   /limits flags/,
   /non-imported globals cannot be used in constant expressions|is not allowed in constant expressions/,
-  /invalid value type 0x69|Invalid opcode 0x(1f|0a|a)\b/,
+  /invalid value type 0x(40|69)|Invalid opcode 0x(1f|0a|a)\b/,
 ];
 /** Implementation limits of V8's own, which leave a module valid. */
 const limited = /initial table size .* is larger than implementation limit/;
