@@ -3,6 +3,7 @@ import { saysTheSame } from './messages.ts';
 import type { Plan, PlannedAction, Step } from './plan.ts';
 import { readSurface } from './signature.ts';
 import { spectestHost } from './spectest.ts';
+import { superseded } from './superseded.ts';
 import { matchesAdapted, matchesResult, toIntegers, toJs } from './values.ts';
 import type { Namespace } from './ways.ts';
 
@@ -20,7 +21,14 @@ export type Refusal = (module: Uint8Array) => string | undefined;
 
 type Exports = Record<string, unknown>;
 /** What of a module is there to be called; without exports, why. */
-type Running = { exports: Exports } | { refused: string } | { failed: string };
+type Running =
+  | {
+      exports: Exports;
+      /** A module that was refused would have changed this one's state. */
+      lacking?: string;
+    }
+  | { refused: string }
+  | { failed: string };
 
 class Refused extends Error {}
 class Failed extends Error {}
@@ -45,7 +53,15 @@ class Run {
     this.W = W;
     this.plan = plan;
     this.refusal = refusal;
-    this.registered.set('spectest', this.start(plan.spectest, { host: spectestHost }));
+    this.registered.set('spectest', this.spectest());
+  }
+
+  private spectest(): Running {
+    const [core, ...more] = this.plan.spectest.map((module) => this.start(module, { host: spectestHost }));
+    if (!core || !('exports' in core)) return core ?? { failed: 'no spectest' };
+    const shared_memory = new this.W.Memory({ initial: 1, maximum: 2, shared: true });
+    const exports = more.map((running) => ('exports' in running ? running.exports : {}));
+    return { exports: Object.assign({ shared_memory }, core.exports, ...exports) };
   }
 
   private bytes(module: number): Uint8Array {
@@ -71,11 +87,28 @@ class Run {
 
   private start(module: number, imports?: Record<string, object>): Running {
     try {
-      const compiled = this.compile(module);
-      return new this.W.Instance(compiled, imports ?? this.imports(module));
+      return this.instantiate(module, imports);
     } catch (error) {
       if (error instanceof Refused) return { refused: error.message };
       return { failed: `the module did not start: ${textOf(error)}` };
+    }
+  }
+
+  private instantiate(module: number, imports?: Record<string, object>): { exports: Exports } {
+    try {
+      const compiled = this.compile(module);
+      return new this.W.Instance(compiled, imports ?? this.imports(module));
+    } catch (error) {
+      if (error instanceof Refused) this.missed(module, error.message);
+      throw error;
+    }
+  }
+
+  // What it imports would have been its to change.
+  private missed(module: number, reason: string): void {
+    for (const { module: name } of readSurface(this.bytes(module)).imports) {
+      const running = this.registered.get(name);
+      if (running && 'exports' in running && name !== 'spectest') running.lacking = reason;
     }
   }
 
@@ -89,10 +122,14 @@ class Run {
     return f;
   }
 
+  private running(instance: string | undefined): Running {
+    const running = instance ? this.instances.get(instance) : this.current;
+    return running ?? { failed: `no instance ${instance}` };
+  }
+
   /** What the export answers; what it throws passes through. */
   private act({ kind, instance, field, args, adapter }: PlannedAction): unknown {
-    const running = instance ? this.instances.get(instance) : this.current;
-    const exports = exportsOf(running ?? { failed: `no instance ${instance}` });
+    const exports = exportsOf(this.running(instance));
     const target = exports[field];
     if (target === undefined) throw new Failed(`no export ${JSON.stringify(field)}`);
     if (kind === 'get') return (target as { value: unknown }).value;
@@ -120,6 +157,18 @@ class Run {
     return { status: 'passed' };
   }
 
+  private rejects(step: Step & { kind: 'assert_invalid' | 'assert_malformed' }): Outcome {
+    try {
+      new this.W.Module(this.bytes(step.module));
+    } catch (error) {
+      if (error instanceof this.W.CompileError) return { status: 'passed', message: textOf(error) };
+      throw new Failed(`found ${textOf(error)}, wanted a CompileError (${step.message})`);
+    }
+    const reason = superseded(this.plan.file, step);
+    if (reason) throw new Refused(reason);
+    throw new Failed(`found a module, wanted a CompileError (${step.message})`);
+  }
+
   private throws(act: () => unknown, isWanted: (error: unknown) => boolean, wanted: string): Outcome {
     let result: unknown;
     try {
@@ -139,10 +188,6 @@ class Run {
     return this.throws(act, isTrap, `a RuntimeError that says ${JSON.stringify(message)}`);
   }
 
-  private instantiate(module: number): unknown {
-    return new this.W.Instance(this.compile(module), this.imports(module));
-  }
-
   private step(step: Step): Outcome {
     const { W } = this;
     switch (step.kind) {
@@ -157,8 +202,7 @@ class Run {
         return this.starts(this.start(module ?? -1), step.name);
       }
       case 'register': {
-        const running = step.name ? this.instances.get(step.name) : this.current;
-        this.registered.set(step.as, running ?? { failed: `no instance ${step.name}` });
+        this.registered.set(step.as, this.running(step.name));
         return { status: 'done' };
       }
       case 'action':
@@ -190,11 +234,7 @@ class Run {
         );
       case 'assert_invalid':
       case 'assert_malformed':
-        return this.throws(
-          () => new W.Module(this.bytes(step.module)),
-          (error) => error instanceof W.CompileError,
-          `a CompileError (${step.message})`,
-        );
+        return this.rejects(step);
       case 'text':
         return { status: 'text' };
       case 'refused':
@@ -216,6 +256,10 @@ class Run {
     } catch (error) {
       if (error instanceof Refused) return { status: 'refused', detail: error.message };
       const detail = error instanceof Failed ? error.message : textOf(error);
+      const running = 'action' in step ? this.running(step.action.instance) : undefined;
+      if (running && 'exports' in running && running.lacking !== undefined) {
+        return { status: 'refused', detail: running.lacking };
+      }
       return isBoundary(error)
         ? { status: 'refused', detail: `JavaScript cannot carry it: ${detail}` }
         : { status: 'failed', detail };

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import process from 'node:process';
 
+// Where typed references and GC have a flag, they are of an earlier draft, with other encodings.
 const proposals = [
   'extended-const',
   'return-call',
@@ -10,8 +11,6 @@ const proposals = [
   'multi-memory',
   'eh',
   'exnref',
-  'typed-funcref',
-  'gc',
   'threads',
   'custom-page-sizes',
   'wide-arithmetic',

@@ -2,9 +2,10 @@
 // have their adapters. The same plan is run on every way.
 import { adapterModule, isAdaptable } from './adapter.ts';
 import { isNaNBits } from './literal.ts';
-import { type FunctionSignature, readSurface } from './signature.ts';
-import { spectestText } from './spectest.ts';
+import { encoded, type FunctionSignature, readSurface } from './signature.ts';
+import { spectestTexts } from './spectest.ts';
 import type { TextReaders } from './text.ts';
+import type { Reader } from './text-child.ts';
 import type { Action, Command, Pattern, Source } from './wast.ts';
 
 /** A position in Plan.modules. */
@@ -43,7 +44,8 @@ export interface Plan {
   /** Relative to the suite. */
   file: string;
   modules: Uint8Array[];
-  spectest: Index;
+  /** Together they are the module `spectest`; only the first one must be there. */
+  spectest: Index[];
   steps: Step[];
 }
 
@@ -52,6 +54,10 @@ function losesBits(value: Pattern): boolean {
   if (value.type === 'v128' || 'nan' in value) return true;
   return (value.type === 'f32' || value.type === 'f64') && isNaNBits(value.bits, value.type);
 }
+
+// wasm-tools first: wabt 1.0.39 writes typed references as an earlier draft had them, and a data segment of another
+// memory than the first with the index in place of its flags.
+const readers: Reader[] = ['wasm-tools', 'wabt'];
 
 type Signatures = Map<string, FunctionSignature> | undefined;
 
@@ -74,16 +80,22 @@ class Planner {
     this.readers = readers;
   }
 
-  add(bytes: Uint8Array): Index {
+  private add(bytes: Uint8Array): Index {
     const key = Buffer.from(bytes).toString('latin1');
     const index = this.known.get(key) ?? this.modules.push(bytes) - 1;
     this.known.set(key, index);
     return index;
   }
 
+  async spectest(text: string): Promise<Index> {
+    const parsed = await this.read({ form: 'text', bytes: Buffer.from(text) });
+    if ('rejected' in parsed) throw new Error(`spectest: ${parsed.rejected}`);
+    return this.add(parsed.binary);
+  }
+
   private async read(source: Source): Promise<{ binary: Uint8Array } | { rejected: string }> {
     if (source.form === 'binary') return { binary: source.bytes };
-    return this.readers.parse(source.bytes, ['wabt', 'wasm-tools']);
+    return this.readers.parse(source.bytes, readers);
   }
 
   /** Instances are followed as the run will have them, so that a call finds its function's type. */
@@ -93,9 +105,10 @@ class Planner {
   }
 
   private adapted(action: Action, expected: Pattern[]): PlannedAction {
-    if (![...action.args, ...expected].some(losesBits)) return action;
     const functions = action.instance ? this.named.get(action.instance) : this.current;
     const signature = action.kind === 'invoke' ? functions?.get(action.field) : undefined;
+    const hasVector = [...(signature?.params ?? []), ...(signature?.results ?? [])].includes(encoded.v128);
+    if (!hasVector && ![...action.args, ...expected].some(losesBits)) return action;
     if (!signature || !isAdaptable(signature)) throw new Error(`no type to adapt ${action.field} by`);
     return { ...action, adapter: this.add(adapterModule(signature)) };
   }
@@ -125,8 +138,7 @@ class Planner {
   private async rejected(command: Command & { kind: 'assert_invalid' | 'assert_malformed' }): Promise<Step> {
     const { line, kind, source, message } = command;
     if (source.form === 'binary') return { line, kind, module: this.add(source.bytes), message };
-    const readers = kind === 'assert_malformed' ? (['wabt'] as const) : (['wabt', 'wasm-tools'] as const);
-    const parsed = await this.readers.parse(source.bytes, [...readers]);
+    const parsed = await this.readers.parse(source.bytes, kind === 'assert_malformed' ? ['wabt'] : readers);
     if ('rejected' in parsed) return { line, kind: 'text', of: kind, rejected: true };
     if (kind === 'assert_malformed') return { line, kind: 'text', of: kind, rejected: false };
     return { line, kind, module: this.add(parsed.binary), message };
@@ -171,7 +183,6 @@ export async function planScript(file: string, commands: Command[], readers: Tex
   const planner = new Planner(readers);
   const steps: Step[] = [];
   for (const command of commands) steps.push(await planner.step(command));
-  const spectest = await readers.parse(Buffer.from(spectestText), ['wabt']);
-  if ('rejected' in spectest) throw new Error(`spectest: ${spectest.rejected}`);
-  return { file, modules: planner.modules, spectest: planner.add(spectest.binary), steps };
+  const spectest = await Promise.all(spectestTexts.map((text) => planner.spectest(text)));
+  return { file, modules: planner.modules, spectest, steps };
 }
