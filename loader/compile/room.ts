@@ -1,0 +1,89 @@
+// What happens in a room of a workshop: units become objects, objects an image.
+import { renameSync, rmSync } from 'node:fs';
+import { copyFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { checkImage } from './check-image.ts';
+import { textSize } from './sections.ts';
+import { type Compiler, compileFlags, linkFlags, type Target } from './toolchain.ts';
+import type { Workshop } from './workshop.ts';
+
+/** A file for the compiler: C, or assembler that goes through the preprocessor (.S) or not (.s). */
+export interface Unit {
+  /** A file name of its own, without directory. */
+  readonly name: string;
+  readonly text: string | Uint8Array;
+}
+
+export interface Room {
+  readonly workshop: Workshop;
+  /** Where file names are relative to. */
+  readonly directory: string;
+  readonly compiler: Compiler;
+  readonly target: Target;
+}
+
+/** The file that a unit becomes: as compilers call it when nothing else is said. */
+export const objectOf = ({ name }: Unit): string => name.replace(/\.[csS]$/, '.o');
+
+const isAssembler = ({ name }: Unit): boolean => /\.[sS]$/.test(name);
+
+const MIB = 2 ** 20;
+
+/**
+ * Bytes that compiling units one after the other takes at its most: of quickjs and esbuild up to 210 for each of C at
+ * -O2, besides the headers (gcc 12).
+ */
+export function memoryFor(units: readonly Unit[]): number {
+  const [largest = 0] = units
+    .map((unit) => (isAssembler(unit) ? 8 : 256) * unit.text.length)
+    .sort((a, b) => b - a);
+  return 64 * MIB + largest;
+}
+
+/**
+ * Compiles units by one compiler, one after the other. Their text is gone then, which may be a quarter of a GiB of all.
+ * @throws LoadError ERR_COMPILE, ENOSPC; the signal's reason
+ */
+export async function compileUnits(room: Room, units: readonly Unit[], about: string): Promise<void> {
+  const { workshop, directory, compiler, target } = room;
+  const names = units.map(({ name }) => name);
+  for (const { name, text } of units) await writeFile(join(directory, name), text);
+  const args = [...compileFlags(compiler, target), '-c', ...names];
+  await workshop.run(compiler.command[0], args, about, directory);
+  for (const name of names) await rm(join(directory, name));
+}
+
+let images = 0;
+
+/** @throws as compileUnits, and ERR_COMPILE for an image that is not what images are */
+export async function linkImage(
+  room: Room,
+  objects: readonly string[],
+  output: string,
+  about: string,
+): Promise<void> {
+  const { workshop, directory, compiler, target } = room;
+  const text = objects.reduce((sum, object) => sum + textSize(join(directory, object)), 0);
+  const made = `image${++images}`;
+  const args = [...linkFlags(compiler, target, text), ...objects, '-o', made];
+  await workshop.run(compiler.command[0], args, `${about}: linking`, directory);
+  const image = join(directory, made);
+  checkImage(image);
+  await moveFile(image, output);
+}
+
+/** By rename where it can be had: then it appears whole. */
+async function moveFile(from: string, to: string): Promise<void> {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
+    const unfinished = `${to}.${process.pid}`;
+    try {
+      await copyFile(from, unfinished);
+      renameSync(unfinished, to);
+    } finally {
+      rmSync(unfinished, { force: true });
+    }
+  }
+}
