@@ -34,6 +34,9 @@ const texts: Record<string, string> = {
     (func $g (param externref) (result externref) (local funcref)
       (drop (ref.is_null (local.get 1)))
       (select (result externref) (local.get 0) (ref.null extern) (i32.const 1)))`,
+  'functions that ref.func may name': `(global funcref (ref.func $a)) (elem funcref (ref.func $b)) (elem declare func $c)
+    (func $a) (func $b) (func $c) (func $d (export "d"))
+    (func (result funcref funcref funcref funcref) (ref.func $a) (ref.func $b) (ref.func $c) (ref.func $d))`,
   'tables of initial elements':
     '(func $f) (table 3 funcref (ref.func $f)) (table 1 externref (ref.null extern))',
   memory: `(memory 1 2) (data $d "abc") (data (i32.const 8) "x")
@@ -62,7 +65,7 @@ const texts: Record<string, string> = {
   'extended constants': `(import "m" "g" (global $g i32)) (memory 1)
     (global i64 (i64.add (i64.const 1) (i64.mul (i64.const 2) (i64.sub (i64.const 3) (i64.const 4)))))
     (global $own i32 (i32.const 8)) (global i32 (i32.sub (global.get $own) (i32.const 1)))
-    (data (i32.add (global.get $g) (i32.const 16)) "x") (data (global.get $own) "y")`,
+    (data (i32.add (global.get $g) (i32.mul (i32.const 4) (i32.const 4))) "x") (data (global.get $own) "y")`,
   'constants of imported globals': `(import "m" "g" (global $g i32)) (import "m" "r" (global $r funcref)) (memory 1)
     (table 4 funcref) (elem (global.get $g) funcref (global.get $r) (ref.null func)) (data (global.get $g) "x")`,
   'imports and exports': `(import "m" "f" (func $f (param i32))) (import "m" "t" (table 1 funcref))

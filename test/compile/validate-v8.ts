@@ -34,7 +34,7 @@ export const complete = Number.parseInt(process.versions.v8, 10) >= 14;
 const lacking = [
   /enable (via|with) --experimental/,
   /At most one memory is supported|memory count of \d+ exceeds internal limit/,
-  /limits flags/,
+  /limits flags|memory offset outside 32-bit range|copying between (memories|tables) of different type/,
   /non-imported globals cannot be used in constant expressions|is not allowed in constant expressions/,
   /invalid value type 0x(40|69)|Invalid opcode 0x(1f|0a|a)\b/,
 ];
