@@ -263,6 +263,15 @@ for (const [fields, feature] of notCompiled) {
   });
 }
 
+test('not compiled: both forms of exceptions in one module', () => {
+  for (const code of ['1f 40 00 0b 06 40 19 0b', '06 40 19 0b 1f 40 00 0b', '06 40 0b d0 69 0a']) {
+    assert.throws(
+      () => validate(decode(moduleOfBody(hex(code)))),
+      (error: unknown) => error instanceof UnsupportedFeature && error.feature === 'mixed-exceptions',
+    );
+  }
+});
+
 test('nesting of 500000 blocks', () => {
   const depth = 500_000;
   const code = [...Array(depth).fill([0x02, 0x40]).flat(), ...Array(depth).fill(0x0b)];

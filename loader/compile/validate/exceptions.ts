@@ -1,6 +1,6 @@
 // Exceptions: throw and try_table (core specification 3.4.1.14), and the legacy try, catch, delegate, rethrow
 // (exception handling proposal, legacy).
-import { type FunctionType, ValueType } from '../module.ts';
+import { type FunctionType, UnsupportedFeature, ValueType } from '../module.ts';
 import { block } from './control.ts';
 import { labelTypes, Opens, sameTypes, type Types, type Typing } from './typing.ts';
 
@@ -10,18 +10,26 @@ function tag(t: Typing): FunctionType {
   return t.type(found.typeIndex);
 }
 
+/** Whether a module may mix both forms is for V8 to say: its versions differ. */
+function uses(t: Typing, form: 'legacy' | 'standard'): void {
+  t.exceptions ??= form;
+  if (t.exceptions !== form) throw new UnsupportedFeature('mixed-exceptions', t.at);
+}
+
 export function throws(t: Typing): void {
   t.popAll(tag(t).params);
   t.unreachable();
 }
 
 export function throwReference(t: Typing): void {
+  uses(t, 'standard');
   t.pop(ValueType.exnref);
   t.unreachable();
 }
 
 /** The catch clauses stand between the block type and the body, but their labels count from outside. */
 export function tryTable(t: Typing): void {
+  uses(t, 'standard');
   block(t, Opens.tryTable);
   for (let count = t.r.u32(); count > 0; count--) catchClause(t);
 }
@@ -36,6 +44,11 @@ function catchClause(t: Typing): void {
   if (!sameTypes(given, labelTypes(t.label(index + 1)))) {
     t.fail(`type mismatch: a catch clause does not give what label ${index} takes`);
   }
+}
+
+export function legacyTry(t: Typing): void {
+  uses(t, 'legacy');
+  block(t, Opens.try);
 }
 
 function closeTry(t: Typing, what: string): Types {

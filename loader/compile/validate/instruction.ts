@@ -86,7 +86,7 @@ function other(t: Typing, opcode: number): void {
       control.otherwise(t);
       return;
     case 0x06:
-      control.block(t, Opens.try);
+      exceptions.legacyTry(t);
       return;
     case 0x07:
       exceptions.catches(t);

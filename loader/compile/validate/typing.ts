@@ -64,6 +64,8 @@ export class Typing {
   depth = 0;
   /** The innermost frame. */
   frame: Frame = { opens: Opens.function, start: [], end: [], height: 0, unreachable: false };
+  /** Which form of exceptions the module was seen to use. */
+  exceptions: 'legacy' | 'standard' | undefined;
   private operands: Uint8Array = new Uint8Array(256);
   private height = 0;
   private place = '';
