@@ -6,6 +6,8 @@ import { LoadError } from '../error.ts';
 
 const MOST_ERRORS = 64 << 10; // bytes of stderr that are kept
 const LINES_TOLD = 4;
+/** Empty lines, and those of the source that compilers show below a message. */
+const QUOTED = /^\s*(\d+ )?(\||$)/;
 
 /**
  * Outlives this process: SIGKILL leaves no other chance. stdin is the life line. Unless it hears before its end that all
@@ -134,7 +136,7 @@ function failureOf(
 ): { code: string; text: string } | undefined {
   if (error) return { code: error.code ?? 'ERR_COMPILE', text: `${program} cannot be run: ${error.message}` };
   if (exitCode === 0) return undefined;
-  const lines = errors.split('\n').filter((line) => line.trim() !== '');
+  const lines = errors.split('\n').filter((line) => !QUOTED.test(line));
   const told = lines.slice(0, LINES_TOLD).join('; ') || 'it said nothing';
   const how = signal === null ? `exit code ${exitCode}` : `${signal}`;
   const code = /No space left on device/.test(errors) ? 'ENOSPC' : 'ERR_COMPILE';

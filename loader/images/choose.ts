@@ -79,7 +79,7 @@ function backingOf(root: string): Backing | string {
 function obstacleOf(backing: Backing): string | null {
   if (backing.noexec) return `${backing.fileSystem} is mounted noexec: nothing on it may be executed`;
   if (backing.medium !== 'page-cache') return null;
-  return whyNoDax(backing) ?? `${backing.fileSystem} is read through the page cache`;
+  return whyNoDax(backing) ?? 'what gets mapped is the kernel’s copy in DRAM';
 }
 
 /**

@@ -1,11 +1,11 @@
 // Taking modules out of a store. What runs from their images goes on.
 import { createHash } from 'node:crypto';
 import { readFileSync, renameSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { inFile, LoadError } from '../error.ts';
 import { linkTarget } from './find.ts';
 import { entryPath } from './layout.ts';
-import { label, listStore, namesIn, type StoredModule } from './list.ts';
+import { listStore, namesIn, type StoredModule } from './list.ts';
 import { type LockOptions, locked } from './lock.ts';
 
 const SHORTEST = 6; // digits of a hash
@@ -29,7 +29,7 @@ export function findModule(root: string, wanted: string): StoredModule {
 function isMeant(module: StoredModule, wanted: string): boolean {
   const { sha256, from } = module;
   const isHash = wanted.length >= SHORTEST && /^[0-9a-f]+$/.test(wanted) && sha256.startsWith(wanted);
-  return isHash || from.includes(wanted) || label(module) === wanted;
+  return isHash || from.some((path) => path === wanted || basename(path) === wanted);
 }
 
 function contentOf(path: string): string | undefined {

@@ -111,7 +111,7 @@ async function installAll(
 }
 
 const waiting = (path: string) => () =>
-  process.stderr.write(`insitu: ${path}: another process is compiling it; waiting for that one\n`);
+  process.stderr.write(`insitu: ${path}: it is being compiled already; waiting for that\n`);
 
 function reasonOf(error: unknown, path: string): string {
   if (error instanceof UnsupportedFeature) return `${error.message}; V8 runs it`;
