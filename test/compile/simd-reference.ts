@@ -67,6 +67,11 @@ export function relaxed(variant: Variant): Instructions {
       return apply('v128.bitselect', a, b, top('i32x4', [31]));
     case 'i64x2.relaxed_laneselect':
       return apply('v128.bitselect', a, b, top('i64x2', [63]));
+    // Node 20 gives what the specification does not allow, once its optimising compiler has been at it.
+    case 'i32x4.relaxed_trunc_f32x4_u':
+      return apply('i32x4.trunc_sat_f32x4_u', a);
+    case 'i32x4.relaxed_trunc_f64x2_u_zero':
+      return apply('i32x4.trunc_sat_f64x2_u_zero', a);
     // Where the processor has VPDPBUSD, later V8 do not saturate between the steps.
     case 'i32x4.relaxed_dot_i8x16_i7x16_add_s':
       return sumOfPairs(apply('i16x8.relaxed_dot_i8x16_i7x16_s', a, b));
