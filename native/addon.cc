@@ -19,6 +19,8 @@
 #include "process.h"
 #include "region.h"
 #include "sys.h"
+#include "wasm/binding.h"
+#include "wasm/image.h"
 
 namespace insitu {
 namespace {
@@ -132,6 +134,7 @@ struct Held {
   std::unique_ptr<SourceView> view;  // of an image that is not mapped yet
   std::unique_ptr<Library> library;
   LoadRecord record;
+  KeptFile file;  // of a WebAssembly image: memory content is mapped from it at each instantiation
 };
 
 std::mutex held_mutex;
@@ -208,7 +211,7 @@ uint64_t size_at(const Info& info, size_t index) {
   return info[index].IsUndefined() ? kToTheEnd : unsigned_at(info, index);
 }
 
-/// (path, flags, start?, size?) -> handle. flags: 1 copy, 2 require in place, 4 prefault.
+/// (path, flags, start?, size?) -> handle. flags: 1 copy, 2 require in place, 4 prefault, 8 a WebAssembly image.
 Napi::Value load_library(const Info& info) {
   const int flags = int_at(info, 1);
   auto held = std::make_unique<Held>();
@@ -216,6 +219,10 @@ Napi::Value load_library(const Info& info) {
   if (info.Length() > 2) {
     options.start = unsigned_at(info, 2);
     options.size = size_at(info, 3);
+  }
+  if (flags & 8) {
+    options.check = wasm::check_image;
+    options.keep = &held->file;
   }
   held->library = load(string_at(info, 0).c_str(), options, held->record);
   return hold(info.Env(), std::move(held));
@@ -729,6 +736,11 @@ Napi::Value set_pending_addon(const Info& info) {
   return Napi::Boolean::New(info.Env(), init != 0);
 }
 
+wasm::LoadedImage loaded_image(const Info& info, size_t index) {
+  const Held& held = held_at(info, index);
+  return {&library_at(info, index), held.file.fd, held.file.start};
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   const auto set = [&](const char* name, Napi::Value (*function)(const Info&)) {
     exports.Set(name, Napi::Function::New(env, function, name));
@@ -780,6 +792,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   set("touchPages", guarded_call<touch_pages>);
   set("callInt", guarded_call<call_int>);
   set("setPendingAddon", guarded_call<set_pending_addon>);
+  wasm::add_exports(env, exports, loaded_image);
   exports.Set("pageSize", number(env, page_size()));
   return exports;
 }

@@ -18,6 +18,7 @@ constexpr uint64_t kMaxRanges = 4096;
 Published<GuardedRange, kMaxRanges> ranges;
 struct sigaction previous_bus, previous_segv;
 thread_local GuardedRange* volatile read_leniently = nullptr;
+FaultTaker take_first = nullptr;
 
 uint64_t program_counter(const void* context) {
   const auto* machine = static_cast<const ucontext_t*>(context);
@@ -93,6 +94,7 @@ void forward(int signal, siginfo_t* info, void* context, const struct sigaction&
 void on_fault(int signal, siginfo_t* info, void* context) {
   const uint64_t address = reinterpret_cast<uint64_t>(info->si_addr), pc = program_counter(context);
   const bool from_kernel = info->si_code > 0;
+  if (from_kernel && take_first != nullptr && take_first(signal, address, pc, context)) return;
   GuardedRange* at = from_kernel ? ranges.find(address) : nullptr;
   if (signal == SIGBUS && at != nullptr && (at->lenient || at == read_leniently) && substitute(*at, address))
     return;
@@ -122,6 +124,8 @@ void guard(GuardedRange* range) {
   std::call_once(once, install);
   ranges.add(range);  // beyond that many, faults go unexplained
 }
+
+void take_faults_first(FaultTaker taker) { take_first = taker; }
 
 void unguard(GuardedRange* range) { ranges.remove(range); }
 

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "file_range.h"
+#include "sys.h"
 
 namespace insitu {
 namespace {
@@ -96,6 +97,10 @@ void require_in_place(const StorageFacts& facts, const Plan& plan) {
   }
 }
 
+KeptFile::~KeptFile() {
+  if (fd >= 0) sys::close(fd);
+}
+
 std::unique_ptr<Library> load(const char* path, const LoadOptions& options, LoadRecord& record) {
   rusage before;
   getrusage(RUSAGE_THREAD, &before);
@@ -121,6 +126,7 @@ std::unique_ptr<Library> load(const char* path, const LoadOptions& options, Load
 
   try {
     library->map(plan);
+    if (options.check != nullptr) options.check(*library);
     watch.end(Phase::map);
 
     if (options.prefault) touch_text(*library, plan);
@@ -137,6 +143,10 @@ std::unique_ptr<Library> load(const char* path, const LoadOptions& options, Load
     throw;
   }
 
+  if (options.keep != nullptr) {
+    options.keep->fd = file.release();
+    options.keep->start = start;
+  }
   rusage after;
   getrusage(RUSAGE_THREAD, &after);
   record.minor_faults = static_cast<uint64_t>(after.ru_minflt - before.ru_minflt);

@@ -9,12 +9,24 @@
 
 namespace insitu {
 
+/// A descriptor that outlives the load.
+struct KeptFile {
+  int fd = -1;
+  uint64_t start = 0;  // of the image in it, bytes
+  KeptFile() = default;
+  ~KeptFile();
+  KeptFile(const KeptFile&) = delete;
+  KeptFile& operator=(const KeptFile&) = delete;
+};
+
 struct LoadOptions {
   bool copy = false;              // the twin: every segment read into anonymous memory
   bool require_in_place = false;  // ERR_NOT_IN_PLACE unless on NVM with no text or read-only data copied
   bool prefault = false;          // touch every page of text now
   uint64_t start = 0;             // of the image in its file, bytes
   uint64_t size = kToTheEnd;      // of the image, bytes
+  void (*check)(const Library&) = nullptr;  // refuses what is mapped, before any of it runs
+  KeptFile* keep = nullptr;                 // is given the file's descriptor
 };
 
 enum class Phase { open, read, plan, map, prefault, link, count };

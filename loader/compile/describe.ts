@@ -13,7 +13,7 @@ import type { Bodies, Unit } from './units.ts';
 const FORMAT = 1;
 const PAGE = 4096;
 
-/** What the compiler may use, by its own word: features.h has the same bits. */
+/** What the compiler may use, by its own word: cpu.h has the same bits. */
 const CPU_FEATURES = `\t.set cpu_features, 0
 ${[
   'SSE4_1',

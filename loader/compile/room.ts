@@ -3,6 +3,7 @@ import { renameSync, rmSync } from 'node:fs';
 import { copyFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkImage } from './check-image.ts';
+import { seal } from './seal.ts';
 import { textSize } from './sections.ts';
 import { type Compiler, compileFlags, linkFlags, type Target } from './toolchain.ts';
 import type { Workshop } from './workshop.ts';
@@ -30,12 +31,12 @@ const isAssembler = ({ name }: Unit): boolean => /\.[sS]$/.test(name);
 const MIB = 2 ** 20;
 
 /**
- * Bytes that compiling units one after the other takes at its most: of quickjs and esbuild up to 210 for each of C at
+ * Bytes that compiling units one after the other takes at its most: of quickjs and esbuild up to 370 for each of C at
  * -O2, besides the headers (gcc 12).
  */
 export function memoryFor(units: readonly Unit[]): number {
   const [largest = 0] = units
-    .map((unit) => (isAssembler(unit) ? 8 : 256) * unit.text.length)
+    .map((unit) => (isAssembler(unit) ? 8 : 400) * unit.text.length)
     .sort((a, b) => b - a);
   return 64 * MIB + largest;
 }
@@ -69,6 +70,7 @@ export async function linkImage(
   await workshop.run(compiler.command[0], args, `${about}: linking`, directory);
   const image = join(directory, made);
   checkImage(image);
+  seal(image);
   await moveFile(image, output);
 }
 

@@ -33,7 +33,7 @@ struct Description {
   char magic[8];
   uint32_t format;
   uint32_t machine;   // e_machine
-  uint32_t features;  // of the CPU that it was compiled for (features.h)
+  uint32_t features;  // of the CPU that it was compiled for (cpu.h)
   uint32_t tier;      // 1 quick, 2 best
   uint8_t source_sha256[32];
   uint64_t source_size;

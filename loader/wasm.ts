@@ -1,0 +1,57 @@
+// The addon's part for compiled modules, as TypeScript sees it (native/wasm/binding.cc). Addresses are numbers: they lie
+// below 2^47. Nothing here checks them; runtime/wasm keeps every handle for as long as an address of it is in use.
+import { type ImageHandle, native } from './native.ts';
+
+/** Keeps what an address belongs to alive. */
+export type Handle = object & { readonly __handle: never };
+export type Owned = [handle: Handle, address: number];
+
+export interface WasmAddon {
+  wasmThread(service: () => void): ArrayBuffer;
+  wasmShape(image: ImageHandle): [names: string, words: Uint32Array];
+  wasmFacts(image: ImageHandle): { sha256: Buffer; sourceSize: number; tier: number; instanceSize: number };
+  wasmMemory(buffer: ArrayBuffer | Uint8Array, id: number, maxPages: number): Owned;
+  wasmMemoryUpdate(address: number, buffer: ArrayBuffer | Uint8Array): void;
+  wasmTable(functions: boolean, size: number, max: number): Owned;
+  wasmTableSize(table: number): number;
+  wasmTableGet(table: number, functions: boolean, index: number): void;
+  wasmTableSet(table: number, functions: boolean, index: number): void;
+  wasmTableGrow(table: number, functions: boolean, count: number): number;
+  wasmCell(): Owned;
+  wasmCellLoad(address: number, bytes: number): void;
+  wasmCellStore(address: number, bytes: number): void;
+  wasmHost(image: ImageHandle, typeIndex: number, dispatcher: () => void): [...Owned, instance: number];
+  wasmFindType(image: ImageHandle, keyLow: number, keyHigh: number): number;
+  wasmInstance(
+    image: ImageHandle,
+    functions: number[],
+    tables: number[],
+    memories: number[],
+    globals: number[],
+    tags: number[],
+    copy: boolean,
+  ): Owned;
+  wasmInitialize(instance: number): void;
+  wasmStart(instance: number): void;
+  wasmRecord(instance: number, place: number, typeIndex: number): number;
+  wasmPlaceOf(instance: number, functionIndex: number): number;
+  wasmTableOf(instance: number, index: number): number;
+  wasmGlobalOf(instance: number, index: number): number;
+  wasmTagOf(instance: number, index: number): number;
+  wasmFunctionWords(instance: number, place: number): void;
+  wasmFunctionFacts(): [instance: number, functionIndex: number, place?: number];
+  wasmThrown(): number;
+  wasmTrace(): (number | string)[];
+  wasmCall(): void;
+}
+
+export const wasm = native as unknown as WasmAddon;
+
+const WASM = 8;
+const COPY = 1;
+const REQUIRE_IN_PLACE = 2;
+
+/** Maps an image that insitu install made. @throws LoadError ERR_IMAGE, ERR_CPU and what load() throws */
+export function loadWasmImage(path: string, place: 'in-place' | 'copy', requireInPlace: boolean): ImageHandle {
+  return native.load(path, WASM | (place === 'copy' ? COPY : 0) | (requireInPlace ? REQUIRE_IN_PLACE : 0));
+}

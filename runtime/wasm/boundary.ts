@@ -1,0 +1,155 @@
+// Where JavaScript and compiled code meet: the slots that arguments and results stand in, the references that compiled
+// code holds to values of JavaScript, and what comes back instead of a result.
+import { wasm } from '../../loader/wasm.ts';
+import { memoryService } from './memory-service.ts';
+import { V8 } from './v8.ts';
+import type * as V8Type from './v8.ts';
+
+/** As native/wasm/runtime.h has them. */
+const STATUS = 4094;
+const RECORD = 4095;
+const RETURNED = 0;
+const THREW = 1;
+
+const slots = wasm.wasmThread(() => serve());
+export const i32 = new Int32Array(slots);
+export const u32 = new Uint32Array(slots);
+export const f32 = new Float32Array(slots);
+export const f64 = new Float64Array(slots);
+export const i64 = new BigInt64Array(slots);
+export const STATUS_32 = 2 * STATUS;
+export { RECORD };
+export const { wasmCall } = wasm;
+
+function serve(): void {
+  try {
+    memoryService();
+  } catch (error) {
+    throwToCompiled(error);
+  }
+}
+
+// ---- references
+
+/** Values by their number; 0 is null. */
+const values: unknown[] = [null];
+const numbers = new Map<unknown, number>();
+
+/** The number of a value. The same value has the same number as long as it is held. */
+export function reference(value: unknown): number {
+  if (value === null) return 0;
+  const known = numbers.get(value);
+  if (known !== undefined) return known;
+  const number = values.length;
+  values.push(value);
+  numbers.set(value, number);
+  return number;
+}
+
+export const referenced = (number: number): unknown => values[number];
+
+export function putReference(slot: number, value: unknown): void {
+  u32[2 * slot] = reference(value);
+  u32[2 * slot + 1] = 0;
+}
+
+// ---- exceptions
+
+export interface ThrownTag {
+  tag: V8Type.Tag;
+  /** Reads the payload that begins at a slot. */
+  payload(slot: number): unknown[];
+  /** Puts an exception's payload there; answers its words. */
+  put(exception: V8Type.Exception, slot: number): number;
+}
+
+/** By their addresses in compiled code. */
+export const knownTags = new Map<number, ThrownTag>();
+
+/** Errors of traps: compiled code does not catch them, even when they come back through JavaScript. */
+const traps = new WeakSet<object>();
+
+export const isTrap = (error: unknown): boolean =>
+  typeof error === 'object' && error !== null && traps.has(error);
+
+/** Called by a dispatcher that caught something: compiled code goes on with it. */
+export function throwToCompiled(error: unknown): void {
+  if (error instanceof V8.Exception) {
+    for (const [address, known] of knownTags) {
+      if (!error.is(known.tag)) continue;
+      const words = known.put(error, 8);
+      f64[1] = address;
+      u32[4] = words;
+      u32[5] = 0;
+      i32[STATUS_32] = THREW;
+      remembered.set(address, error);
+      return;
+    }
+  }
+  putReference(0, error);
+  f64[1] = 0;
+  i32[STATUS_32] = THREW;
+}
+
+/** An exception of JavaScript's that goes through compiled code comes out as itself. */
+const remembered = new Map<number, V8Type.Exception>();
+
+const TEXTS = [
+  '',
+  'unreachable',
+  'memory access out of bounds',
+  'table index is out of bounds',
+  'divide by zero',
+  'remainder by zero',
+  'divide result unrepresentable',
+  'float unrepresentable in integer range',
+  'null function or function signature mismatch',
+  'operation does not support unaligned accesses',
+  'dereferencing a null pointer',
+  'element segment out of bounds',
+  'stack',
+  'table index is out of bounds',
+];
+const STACK = 12;
+
+function withTrace(error: Error): Error {
+  const trace = wasm.wasmTrace();
+  const lines: string[] = [];
+  for (let i = 0; i < trace.length && lines.length < 2 * Error.stackTraceLimit; i += 2) {
+    const name = trace[i + 1];
+    const place = `wasm-function[${trace[i]}]`;
+    lines.push(`    at ${name === '' ? `${place}` : `${name} (${place})`}`);
+  }
+  const stack = error.stack ?? '';
+  const head = `${error.name}: ${error.message}`;
+  if (stack.startsWith(head)) error.stack = [head, ...lines].join('\n') + stack.slice(head.length);
+  return error;
+}
+
+function trapError(code: number): Error {
+  const error =
+    code === STACK
+      ? new RangeError('Maximum call stack size exceeded')
+      : new V8.RuntimeError(TEXTS[code] ?? `trap ${code}`);
+  traps.add(error);
+  return withTrace(error);
+}
+
+/** Throws what a call ended with. */
+export function raise(): never {
+  const status = i32[STATUS_32] as number;
+  if ((status & 0xff) !== THREW) throw trapError(status >>> 8);
+  const address = wasm.wasmThrown();
+  if (address === 0) throw referenced(u32[2] as number);
+  const known = knownTags.get(address);
+  if (known === undefined) throw new V8.RuntimeError('exception of an unknown tag');
+  const before = remembered.get(address);
+  const payload = known.payload(1);
+  if (before !== undefined) {
+    remembered.delete(address);
+    if (payload.every((value, index) => Object.is(value, before.getArg(known.tag, index)))) throw before;
+  }
+  throw new V8.Exception(known.tag, payload as never[]);
+}
+
+export { RETURNED };

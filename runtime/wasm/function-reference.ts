@@ -1,0 +1,70 @@
+// References to functions, in both directions: a function of JavaScript that stands for compiled code, and the four words
+// (native/wasm/abi.h: struct wasm_function) that stand for a function of JavaScript.
+import { wasm } from '../../loader/wasm.ts';
+import { u32 } from './boundary.ts';
+
+export type AnyFunction = (...args: never[]) => unknown;
+
+export interface FunctionWords {
+  /** The eight halves of its four words. */
+  read(): Uint32Array;
+}
+
+/** An instance, as far as its functions go. */
+export interface FunctionOwner {
+  instance: number;
+  /** The exported function of that index; always the same object. */
+  functionAt(index: number): AnyFunction;
+}
+
+export interface Origin {
+  owner: FunctionOwner;
+  index: number;
+  place: number;
+}
+
+const origins = new WeakMap<AnyFunction, Origin>();
+const owners = new Map<number, WeakRef<FunctionOwner>>();
+/** Functions of JavaScript that compiled code refers to, by the address that stands in an instance's place. */
+const hosts = new Map<number, WeakRef<{ function: AnyFunction }>>();
+
+export function registerOwner(owner: FunctionOwner): void {
+  owners.set(owner.instance, new WeakRef(owner));
+}
+
+export function registerFunction(function_: AnyFunction, origin: Origin): void {
+  origins.set(function_, origin);
+}
+
+export function registerHost(address: number, host: { function: AnyFunction }): void {
+  hosts.set(address, new WeakRef(host));
+}
+
+export const originOf = (value: unknown): Origin | undefined => origins.get(value as AnyFunction);
+
+/** @throws TypeError for what is no function of WebAssembly */
+export function takeFunction(value: unknown): FunctionWords {
+  const origin = typeof value === 'function' ? origins.get(value as AnyFunction) : undefined;
+  if (origin === undefined) throw new TypeError('WebAssembly objects are opaque: function-typed object expected');
+  return {
+    read() {
+      const kept = u32.slice(0, 8);
+      wasm.wasmFunctionWords(origin.owner.instance, origin.place);
+      const words = u32.slice(0, 8);
+      u32.set(kept, 0);
+      return words;
+    },
+  };
+}
+
+/** The function whose words stand at a slot; null for a null reference. */
+export function functionAtSlot(slot: number): AnyFunction | null {
+  if (u32[2 * slot + 2] === 0 && u32[2 * slot + 3] === 0) return null;
+  if (slot !== 0) u32.copyWithin(0, 2 * slot, 2 * slot + 8);
+  const [instance, index] = wasm.wasmFunctionFacts();
+  const host = hosts.get(instance)?.deref();
+  if (index < 0 && host !== undefined) return host.function;
+  const owner = owners.get(instance)?.deref();
+  if (owner === undefined || index < 0) throw new TypeError('function of an instance that is gone');
+  return owner.functionAt(index);
+}

@@ -1,0 +1,290 @@
+// Instantiation of a compiled module (JS API 5.2: instantiate the core of a WebAssembly module).
+import { type Handle, wasm } from '../../loader/wasm.ts';
+import { i32, raise, STATUS_32 } from './boundary.ts';
+import { type Callee, exportedFunction, type HostFunction, hostFunction } from './function.ts';
+import {
+  type AnyFunction,
+  functionAtSlot,
+  originOf,
+  registerFunction,
+  registerHost,
+  registerOwner,
+} from './function-reference.ts';
+import { type GlobalState, GlobalState as GlobalStateClass, globalFor, globalState } from './global.ts';
+import type { CompiledImage } from './image.ts';
+import { putImmutable } from './immutable-import.ts';
+import { createMemory, type MemoryState, NO_MEMORY, stateOf, type Watched } from './memory.ts';
+import type { FunctionType, Shape } from './shape.ts';
+import { type TableState, TableState as TableStateClass, tableFor, tableState } from './table.ts';
+import { tagAddress, tagFor } from './tag.ts';
+import { V8 } from './v8.ts';
+import type * as V8Type from './v8.ts';
+
+/** What an import is not; the caller words it as V8 does. */
+export class ImportMismatch extends Error {
+  readonly index: number;
+  constructor(index: number, text: string) {
+    super(text);
+    this.index = index;
+  }
+}
+
+/** Something that only V8 can link. */
+export class NeedsV8 extends Error {}
+
+/** An instance of compiled code. */
+export class LinkedInstance implements Callee {
+  readonly image: CompiledImage;
+  readonly shape: Shape;
+  memories: Watched[] = [];
+  private readonly linear: MemoryState[] = [];
+  private readonly tables: TableState[] = [];
+  private readonly globals: GlobalState[] = [];
+  private readonly functions: (AnyFunction | undefined)[] = [];
+  private readonly targets: (AnyFunction | undefined)[] = [];
+  /** What compiled code of this instance refers to without JavaScript's knowing. */
+  private readonly keeps = new Set<object>();
+  private readonly handle: Handle;
+  readonly instance: number;
+
+  /** Links and initializes; the start function has not run. */
+  constructor(image: CompiledImage, imports: unknown[]) {
+    this.image = image;
+    this.shape = image.shape;
+    const links = this.link(imports);
+    [this.handle, this.instance] = wasm.wasmInstance(
+      image.handle,
+      links.functions,
+      links.tables,
+      links.memories,
+      links.globals,
+      links.tags,
+      image.place === 'copy',
+    );
+    this.keeps.add(this.handle);
+    registerOwner(this);
+    wasm.wasmInitialize(this.instance);
+    if (i32[STATUS_32] !== 0) raise();
+  }
+
+  private typeOf(index: number): FunctionType {
+    return this.shape.types[this.shape.functions[index] as number] as FunctionType;
+  }
+
+  // ---- imports
+
+  private link(imports: unknown[]) {
+    const functions: number[] = [];
+    const tables: number[] = [];
+    const globals: number[] = [];
+    const tags: number[] = [];
+    const { shape } = this;
+    shape.imports.forEach(({ kind }, index) => {
+      const value = imports[index];
+      if (kind === 'function') functions.push(this.linkFunction(index, functions.length, value));
+      else if (kind === 'table') tables.push(this.linkTable(index, tables.length, value));
+      else if (kind === 'memory') this.linkMemory(index, value);
+      else if (kind === 'global') globals.push(this.linkGlobal(index, globals.length, value));
+      else tags.push(this.linkTag(index, tags.length, value));
+    });
+    for (let i = this.linear.length; i < shape.memories.length; i++)
+      this.linear.push(createMemory(shape.memories[i] as Shape['memories'][number]));
+    for (const state of this.linear) this.watch(state);
+    if (this.memories.length === 0) this.memories.push(NO_MEMORY);
+    return { functions, tables, globals, tags, memories: this.linear.map(({ address }) => address) };
+  }
+
+  private watch(memory: Watched): void {
+    if (!this.memories.includes(memory)) this.memories.push(memory);
+  }
+
+  private linkFunction(at: number, index: number, value: unknown): number {
+    if (typeof value !== 'function') throw new ImportMismatch(at, 'function import requires a callable');
+    const type = this.typeOf(index);
+    const origin = originOf(value);
+    if (origin !== undefined) {
+      const owner = origin.owner as LinkedInstance;
+      if (!sameType(owner.typeOf(origin.index), type))
+        throw new ImportMismatch(at, 'imported function does not match the expected type');
+      this.keep(owner);
+      // References may go both ways.
+      owner.keep(this);
+      for (const memory of owner.memories) if (memory !== NO_MEMORY) this.watch(memory);
+      return wasm.wasmRecord(owner.instance, origin.place, owner.shape.functions[origin.index] as number);
+    }
+    const host: HostFunction = hostFunction(
+      this.image.handle,
+      this.shape.functions[index] as number,
+      type,
+      value as AnyFunction,
+      this,
+      functionAtSlot,
+    );
+    const self = this;
+    const registered = {
+      get function() {
+        return self.functionAt(index);
+      },
+    };
+    registerHost(host.instance, registered);
+    this.keeps.add(registered);
+    this.keeps.add(host);
+    this.targets[index] = value as AnyFunction;
+    return host.address;
+  }
+
+  private linkTable(at: number, index: number, value: unknown): number {
+    const state = tableState(value);
+    if (state === undefined) {
+      if (value instanceof V8.Table) throw new NeedsV8('imports a table of V8');
+      throw new ImportMismatch(at, 'table import requires a WebAssembly.Table');
+    }
+    const wanted = this.shape.tables[index] as Shape['tables'][number];
+    const { size } = state;
+    if (size < wanted.min)
+      throw new ImportMismatch(at, `table import has ${size}, which is below the required minimum of ${wanted.min}`);
+    if (wanted.max !== undefined && (state.type.max === undefined || state.type.max > wanted.max))
+      throw new ImportMismatch(at, `table import has a larger maximum size than the module's declared maximum`);
+    if (state.type.element !== wanted.element)
+      throw new ImportMismatch(at, 'imported table does not match the expected type');
+    this.tables[index] = state;
+    this.keeps.add(state);
+    state.keeps.add(this);
+    return state.address;
+  }
+
+  private linkMemory(at: number, value: unknown): void {
+    if (!(value instanceof V8.Memory))
+      throw new ImportMismatch(at, 'memory import must be a WebAssembly.Memory object');
+    const wanted = this.shape.memories[this.linear.length] as Shape['memories'][number];
+    const state = stateOf(value);
+    const pages = state.size / 65536;
+    if (pages < wanted.min)
+      throw new ImportMismatch(at, `memory import has ${pages} pages which is smaller than the declared initial of ${wanted.min}`);
+    if (state.shared !== wanted.shared) throw new ImportMismatch(at, 'mismatch in shared state of memory');
+    this.linear.push(state);
+    this.keeps.add(state);
+  }
+
+  private linkGlobal(at: number, index: number, value: unknown): number {
+    const wanted = this.shape.globals[index] as Shape['globals'][number];
+    const state = globalState(value);
+    if (state !== undefined) {
+      if (state.type.mutable !== wanted.mutable)
+        throw new ImportMismatch(at, 'imported global does not match the expected mutability');
+      if (state.type.type !== wanted.type)
+        throw new ImportMismatch(at, 'imported global does not match the expected type');
+      this.globals[index] = state;
+      this.keeps.add(state);
+      state.keeps.add(this);
+      return state.address;
+    }
+    if (value instanceof V8.Global) throw new NeedsV8('imports a global of V8');
+    if (wanted.mutable)
+      throw new ImportMismatch(at, 'imported mutable global must be a WebAssembly.Global object');
+    const made = putImmutable(wanted, value);
+    if (typeof made === 'string') throw new ImportMismatch(at, made);
+    this.globals[index] = made;
+    this.keeps.add(made);
+    return made.address;
+  }
+
+  private linkTag(at: number, index: number, value: unknown): number {
+    if (!(value instanceof V8.Tag)) throw new ImportMismatch(at, 'tag import requires a WebAssembly.Tag');
+    this.keeps.add(value);
+    const { params } = this.shape.types[this.shape.tags[index] as number] as FunctionType;
+    return tagAddress(value, params);
+  }
+
+  keep(other: object): void {
+    this.keeps.add(other);
+  }
+
+  // ---- exports
+
+  functionAt(index: number): AnyFunction {
+    const known = this.functions[index];
+    if (known !== undefined) return known;
+    const place = this.shape.exports.find((entry) => entry.kind === 'function' && entry.index === index)?.place;
+    return this.makeFunction(index, place ?? this.placeOf(index));
+  }
+
+  private placeOf(index: number): number {
+    if (this.targets.length > 0 && index < this.shape.functions.length && this.isImported(index)) return ~index;
+    return wasm.wasmPlaceOf(this.instance, index);
+  }
+
+  private isImported(index: number): boolean {
+    let count = 0;
+    for (const { kind } of this.shape.imports) if (kind === 'function') count++;
+    return index < count;
+  }
+
+  makeFunction(index: number, place: number): AnyFunction {
+    const known = this.functions[index];
+    if (known !== undefined) return known;
+    const typeIndex = this.shape.functions[index] as number;
+    const made = exportedFunction(
+      this,
+      this.shape.types[typeIndex] as FunctionType,
+      String(index),
+      () => wasm.wasmRecord(this.instance, place, typeIndex),
+      functionAtSlot,
+    );
+    this.functions[index] = made;
+    registerFunction(made, { owner: this, index, place });
+    return made;
+  }
+
+  private tableAt(index: number): TableState {
+    let state = this.tables[index];
+    if (state === undefined) {
+      const type = this.shape.tables[index] as Shape['tables'][number];
+      state = new TableStateClass(wasm.wasmTableOf(this.instance, index), type, this);
+      this.tables[index] = state;
+    }
+    return state;
+  }
+
+  private globalAt(index: number): GlobalState {
+    let state = this.globals[index];
+    if (state === undefined) {
+      const type = this.shape.globals[index] as Shape['globals'][number];
+      state = new GlobalStateClass(wasm.wasmGlobalOf(this.instance, index), type, this);
+      this.globals[index] = state;
+    }
+    return state;
+  }
+
+  private tagAt(index: number): V8Type.Tag {
+    const { params } = this.shape.types[this.shape.tags[index] as number] as FunctionType;
+    return tagFor(wasm.wasmTagOf(this.instance, index), params);
+  }
+
+  exports(): V8Type.Exports {
+    const object: Record<string, unknown> = Object.create(null);
+    for (const { name, kind, index, place } of this.shape.exports) {
+      if (kind === 'function') object[name] = this.makeFunction(index, place);
+      else if (kind === 'memory') object[name] = (this.linear[index] as MemoryState).memory;
+      else if (kind === 'table') object[name] = tableFor(this.tableAt(index));
+      else if (kind === 'global') object[name] = globalFor(this.globalAt(index));
+      else object[name] = this.tagAt(index);
+    }
+    return Object.freeze(object) as V8Type.Exports;
+  }
+
+  /** Runs the start function, where there is one. */
+  start(): void {
+    wasm.wasmStart(this.instance);
+    if (i32[STATUS_32] !== 0) raise();
+  }
+}
+
+function sameType(a: FunctionType, b: FunctionType): boolean {
+  return (
+    a.params.length === b.params.length &&
+    a.results.length === b.results.length &&
+    a.params.every((type, index) => type === b.params[index]) &&
+    a.results.every((type, index) => type === b.results[index])
+  );
+}

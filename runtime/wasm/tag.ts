@@ -1,0 +1,62 @@
+// Tags and exceptions are V8's own; compiled code knows a tag by an address.
+import { type Handle, wasm } from '../../loader/wasm.ts';
+import { knownTags } from './boundary.ts';
+import { payloadCodec } from './function.ts';
+import { functionAtSlot } from './function-reference.ts';
+import * as Type from './shape.ts';
+import type { ValueType } from './shape.ts';
+import { V8 } from './v8.ts';
+import type * as V8Type from './v8.ts';
+
+interface TagState {
+  address: number;
+  /** Of a tag that no instance owns. */
+  handle: Handle | null;
+}
+
+const NAMES: Record<number, string> = {
+  [Type.I32]: 'i32',
+  [Type.I64]: 'i64',
+  [Type.F32]: 'f32',
+  [Type.F64]: 'f64',
+  [Type.V128]: 'v128',
+  [Type.FUNCREF]: 'anyfunc',
+  [Type.EXTERNREF]: 'externref',
+};
+
+const states = new WeakMap<V8Type.Tag, TagState>();
+
+function know(tag: V8Type.Tag, params: ValueType[], address: number): void {
+  const codec = payloadCodec(params, functionAtSlot);
+  knownTags.set(address, {
+    tag,
+    payload: codec.read,
+    put: (exception, slot) =>
+      codec.write(
+        params.map((_, index) => exception.getArg(tag, index)),
+        slot,
+      ),
+  });
+}
+
+/** The address of a tag of JavaScript's. */
+export function tagAddress(tag: V8Type.Tag, params: ValueType[]): number {
+  let state = states.get(tag);
+  if (state === undefined) {
+    const [handle, address] = wasm.wasmCell();
+    state = { address, handle };
+    states.set(tag, state);
+    know(tag, params, address);
+  }
+  return state.address;
+}
+
+/** The tag that stands for one of compiled code. */
+export function tagFor(address: number, params: ValueType[]): V8Type.Tag {
+  const known = knownTags.get(address);
+  if (known !== undefined) return known.tag;
+  const tag = new V8.Tag({ parameters: params.map((type) => NAMES[type] as 'i32') });
+  states.set(tag, { address, handle: null });
+  know(tag, params, address);
+  return tag;
+}

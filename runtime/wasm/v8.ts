@@ -1,0 +1,60 @@
+// V8's own WebAssembly, as it was when this was loaded: a hook may replace the global. Types are ours, because those of
+// the standard library come with a browser's.
+
+export interface Memory {
+  readonly buffer: ArrayBuffer;
+  grow(pages: number | bigint): number;
+}
+export interface Tag {
+  readonly __tag: never;
+}
+export interface Exception {
+  is(tag: Tag): boolean;
+  getArg(tag: Tag, index: number): unknown;
+}
+export type Exports = Record<string, unknown>;
+export interface Module {
+  readonly __module: never;
+}
+export interface Instance {
+  readonly exports: Exports;
+}
+export interface TableDescriptor {
+  element: string;
+  initial: number;
+  maximum?: number;
+}
+export interface Entry {
+  module?: string;
+  name: string;
+  kind: string;
+}
+type ErrorConstructor_ = new (message?: string, options?: ErrorOptions) => Error;
+
+export interface Namespace {
+  Module: {
+    new (bytes: unknown, options?: unknown): Module;
+    imports(module: Module): Entry[];
+    exports(module: Module): Entry[];
+    customSections(module: Module, name: string): ArrayBuffer[];
+  };
+  Instance: new (module: Module, imports?: unknown) => Instance;
+  Memory: new (descriptor: object) => Memory;
+  Table: new (descriptor: TableDescriptor, value?: unknown) => object;
+  Global: new (descriptor: object, value?: unknown) => { value: unknown };
+  Tag: new (type: { parameters: string[] }) => Tag;
+  Exception: new (tag: Tag, payload: unknown[], options?: object) => Exception;
+  CompileError: ErrorConstructor_;
+  LinkError: ErrorConstructor_;
+  RuntimeError: ErrorConstructor_;
+  compile(bytes: unknown, options?: unknown): Promise<Module>;
+  instantiate(source: unknown, imports?: unknown, options?: unknown): Promise<unknown>;
+  validate(bytes: unknown, options?: unknown): boolean;
+  compileStreaming?(source: unknown, options?: unknown): Promise<Module>;
+  instantiateStreaming?(source: unknown, imports?: unknown, options?: unknown): Promise<unknown>;
+  JSTag?: Tag;
+}
+
+export const webAssembly: Namespace = (globalThis as unknown as { WebAssembly: Namespace }).WebAssembly;
+/** The constructors, by themselves: a program may change the properties of the global object. */
+export const V8: Namespace = Object.create(null, Object.getOwnPropertyDescriptors(webAssembly));
