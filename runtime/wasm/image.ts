@@ -1,7 +1,9 @@
 // A compiled module, mapped: what Modules share that are of the same image.
-import { statSync } from 'node:fs';
-import { type ImageHandle } from '../../loader/native.ts';
+import { readFileSync, statSync } from 'node:fs';
+import type { Found } from '../../loader/images/find.ts';
+import type { ImageHandle } from '../../loader/native.ts';
 import { loadWasmImage, wasm } from '../../loader/wasm.ts';
+import { policy } from './policy.ts';
 import { readShape, type Shape } from './shape.ts';
 
 export type Place = 'in-place' | 'copy';
@@ -10,10 +12,12 @@ export class CompiledImage {
   readonly path: string;
   readonly place: Place;
   readonly handle: ImageHandle;
+  private readonly sourcePath: string | null;
   private known: Shape | undefined;
 
-  constructor(path: string, place: Place, requireInPlace: boolean) {
+  constructor(path: string, sourcePath: string | null, place: Place, requireInPlace: boolean) {
     this.path = path;
+    this.sourcePath = sourcePath;
     this.place = place;
     this.handle = loadWasmImage(path, place, requireInPlace);
   }
@@ -22,18 +26,34 @@ export class CompiledImage {
     this.known ??= readShape(wasm.wasmShape(this.handle));
     return this.known;
   }
+
+  /** The module's bytes. */
+  source(): Uint8Array {
+    if (this.sourcePath === null) throw new Error(`${this.path}: its module's bytes are not at hand`);
+    return readFileSync(this.sourcePath);
+  }
 }
 
 const images = new Map<string, CompiledImage>();
 
 /** The image at a path; one that was mapped before is used again while it is the same file. @throws LoadError */
-export function openImage(path: string, place: Place = 'in-place', requireInPlace = false): CompiledImage {
+export function openImage(path: string, source: string | null = null): CompiledImage {
   const { dev, ino } = statSync(path);
-  const key = `${place} ${dev} ${ino}`;
+  const key = `${policy.place} ${dev} ${ino}`;
   let image = images.get(key);
   if (image === undefined) {
-    image = new CompiledImage(path, place, requireInPlace);
+    image = new CompiledImage(path, source, policy.place, policy.requireInPlace);
     images.set(key, image);
   }
   return image;
+}
+
+/** The image that was made for this CPU, or else the one for any. @throws LoadError */
+export function openFound({ image, baseline, source }: Found): CompiledImage {
+  try {
+    return openImage(image, source);
+  } catch (error) {
+    if (image === baseline || (error as { code?: string }).code !== 'ERR_CPU') throw error;
+    return openImage(baseline, source);
+  }
 }
