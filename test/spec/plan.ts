@@ -6,7 +6,7 @@ import { encoded, type FunctionSignature, readSurface } from './signature.ts';
 import { spectestTexts } from './spectest.ts';
 import type { TextReaders } from './text.ts';
 import type { Reader } from './text-child.ts';
-import type { Action, Command, Pattern, Source } from './wast.ts';
+import { type Action, type Command, type Pattern, parseScript, type Source } from './wast.ts';
 
 /** A position in Plan.modules. */
 type Index = number;
@@ -178,11 +178,19 @@ class Planner {
   }
 }
 
+function commandsOf(bytes: Uint8Array): Command[] {
+  try {
+    return parseScript(bytes);
+  } catch (error) {
+    return [{ line: 0, kind: 'unknown', command: 'script', reason: (error as Error).message }];
+  }
+}
+
 /** Reads all texts of a script; what cannot be run on any way becomes a refused step, none is left out. */
-export async function planScript(file: string, commands: Command[], readers: TextReaders): Promise<Plan> {
+export async function planScript(file: string, bytes: Uint8Array, readers: TextReaders): Promise<Plan> {
   const planner = new Planner(readers);
   const steps: Step[] = [];
-  for (const command of commands) steps.push(await planner.step(command));
+  for (const command of commandsOf(bytes)) steps.push(await planner.step(command));
   const spectest = await Promise.all(spectestTexts.map((text) => planner.spectest(text)));
   return { file, modules: planner.modules, spectest, steps };
 }

@@ -4,16 +4,15 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import type { Answer, Job } from './child.ts';
 
-const TIMEOUT_MS = 120_000;
 const FILES_A_PROCESS = 24;
 const script = fileURLToPath(new URL('./child.ts', import.meta.url));
 
 class Runner {
   private child: ChildProcess | undefined;
   private files = 0;
-  private readonly flags: string[];
-  constructor(flags: string[]) {
-    this.flags = flags;
+  private readonly options: PoolOptions;
+  constructor(options: PoolOptions) {
+    this.options = options;
   }
 
   async run(job: Job): Promise<Answer> {
@@ -26,11 +25,12 @@ class Runner {
 
   private ask(job: Job): Promise<Answer> {
     this.child ??= fork(script, {
-      execArgv: [...process.execArgv, ...this.flags],
+      execArgv: [...process.execArgv, ...this.options.flags],
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     const { child } = this;
+    const { seconds } = this.options;
     return new Promise((resolve) => {
       let errors = '';
       const end = (answer: Answer) => {
@@ -39,7 +39,7 @@ class Runner {
         child.stderr?.removeAllListeners();
         resolve(answer);
       };
-      const timer = setTimeout(() => end({ failed: `no answer in ${TIMEOUT_MS / 1000} s` }), TIMEOUT_MS);
+      const timer = setTimeout(() => end({ failed: `no answer in ${seconds} s` }), seconds * 1000);
       child.stderr?.on('data', (chunk) => {
         errors = (errors + chunk).slice(-500);
       });
@@ -61,16 +61,24 @@ class Runner {
   }
 }
 
-/** Runs all jobs, `count` at once, and gives each answer to `done` as it comes. */
+export interface PoolOptions {
+  /** Processes at once. */
+  count: number;
+  /** Of V8. */
+  flags: string[];
+  /** For one file. */
+  seconds: number;
+}
+
+/** Runs all jobs and gives each answer to `done` as it comes. */
 export async function runAll(
   jobs: (() => Job)[],
-  count: number,
-  flags: string[],
+  options: PoolOptions,
   done: (index: number, answer: Answer) => void,
 ): Promise<void> {
   let next = 0;
   const work = async () => {
-    const runner = new Runner(flags);
+    const runner = new Runner(options);
     try {
       for (let index = next++; index < jobs.length; index = next++) {
         const job = jobs[index];
@@ -80,5 +88,5 @@ export async function runAll(
       runner.close();
     }
   };
-  await Promise.all(Array.from({ length: count }, work));
+  await Promise.all(Array.from({ length: options.count }, work));
 }

@@ -20,7 +20,6 @@ import {
   summarize,
 } from './report.ts';
 import { TextReaders } from './text.ts';
-import { parseScript } from './wast.ts';
 import { type Compiled, type Way, ways } from './ways.ts';
 
 const standardSuite = fileURLToPath(new URL('../../../shared/wasm-testsuite', import.meta.url));
@@ -32,6 +31,8 @@ const { values: options } = parseArgs({
     only: { type: 'string', multiple: true, default: [] },
     way: { type: 'string', multiple: true, default: [...available] },
     json: { type: 'string' },
+    /** How long a file may take on a way. */
+    seconds: { type: 'string', default: '120' },
     /** Without V8's flags for proposals: Node as it comes. */
     'no-flags': { type: 'boolean', default: false },
     /** Only failures and the sums. */
@@ -60,7 +61,7 @@ async function planAll(files: string[]): Promise<Plan[]> {
   const readers = new TextReaders(processes);
   try {
     return await Promise.all(
-      files.map((file) => planScript(file, parseScript(readFileSync(join(options.suite, file))), readers)),
+      files.map((file) => planScript(file, readFileSync(join(options.suite, file)), readers)),
     );
   } finally {
     readers.close();
@@ -102,7 +103,8 @@ async function run(plans: Plan[], chosen: Way[], compiled: Map<string, Compiled>
     })),
   );
   const flags = options['no-flags'] ? [] : proposalFlags();
-  await runAll(jobs, processes, flags, (index, answer) => {
+  const pool = { count: processes, flags, seconds: Number(options.seconds) };
+  await runAll(jobs, pool, (index, answer) => {
     const at = Math.floor(index / chosen.length);
     const [plan, own, way] = [plans[at], answers[at], chosen[index % chosen.length]];
     if (!plan || !own || !way) return;

@@ -18,7 +18,12 @@ export const ways = ['v8', 'in-place', 'copied', 'insitu'] as const;
 export type Way = (typeof ways)[number];
 
 /** What compiling ahead made of a module. */
-export type Compiled = { image: string } | { unsupported: string } | { invalid: string };
+export type Compiled =
+  | { image: string }
+  | { unsupported: string }
+  | { invalid: string }
+  /** Not the module's fault. */
+  | { failed: string };
 
 export const v8 = (
   globalThis as unknown as { WebAssembly: Namespace & { validate(bytes: Uint8Array): boolean } }
