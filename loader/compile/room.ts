@@ -49,9 +49,17 @@ export async function compileUnits(room: Room, units: readonly Unit[], about: st
   const { workshop, directory, compiler, target } = room;
   const names = units.map(({ name }) => name);
   for (const { name, text } of units) await writeFile(join(directory, name), text);
-  const args = [...compileFlags(compiler, target), '-c', ...names];
+  const args = [...compileFlags(compiler, target), ...flagsFor(compiler, units), '-c', ...names];
   await workshop.run(compiler.command[0], args, about, directory);
   for (const name of names) await rm(join(directory, name));
+}
+
+/** A unit of this many bytes has a function of its own that is unusually large. */
+const LARGE = 600_000;
+
+/** Global elimination on RTL takes gcc half its time at -O2 over such functions; on trees it has been done before. */
+function flagsFor({ family }: Compiler, units: readonly Unit[]): string[] {
+  return family === 'gcc' && units.some(({ text }) => text.length > LARGE) ? ['-fno-gcse'] : [];
 }
 
 let images = 0;
