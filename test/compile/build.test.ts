@@ -25,6 +25,7 @@ import { ElfFile, textSize } from '../../loader/compile/sections.ts';
 import { compileFlags, findCompiler, hostArch } from '../../loader/compile/toolchain.ts';
 import { LoadError } from '../../loader/error.ts';
 import { compileC } from '../build/compile.ts';
+import { note } from '../images/note.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'insitu-build-test-'));
 process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
@@ -48,7 +49,8 @@ const data: Unit = {
 
 async function build(units: readonly Unit[], options: Partial<BuildOptions> = {}): Promise<string> {
   const output = join(emptyDirectory(), 'image.so');
-  await buildImage({ ...{ units, directory, output, tier: 'quick', cpu: 'baseline' }, ...options });
+  const all = [...units, note];
+  await buildImage({ ...{ units: all, directory, output, tier: 'quick', cpu: 'baseline' }, ...options });
   return output;
 }
 
@@ -112,8 +114,8 @@ images('every tier and CPU: mapped as they are, the same bytes again', async () 
 images('progress is in bytes of units, and ends at all of them', async () => {
   const told: [number, number][] = [];
   await build([answer, data], { onProgress: (done, total) => told.push([done, total]) });
-  const total = answer.text.length + data.text.length;
-  assert.is(told.length, 2);
+  const total = [answer, data, note].reduce((sum, { text }) => sum + text.length, 0);
+  assert.is(told.length, 3);
   assert.equal(told.at(-1), [total, total]);
 });
 

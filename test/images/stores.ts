@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { buildIn } from '../../loader/compile/build.ts';
 import type { Compile } from '../../loader/compile/compile.ts';
+import { note } from './note.ts';
 
 export const root = mkdtempSync(join(tmpdir(), 'insitu-images-'));
 process.on('exit', () => rmSync(root, { recursive: true, force: true }));
@@ -33,6 +34,7 @@ export const unitsFor = (bytes: Uint8Array) => [
     name: 'unit.c',
     text: `__attribute__((visibility("default"))) int sum(void) { return ${bytes.reduce((a, b) => (a * 31 + b) | 0, 0)}; }`,
   },
+  note,
 ];
 
 /** Compiles such units, and counts how often. */
