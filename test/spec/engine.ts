@@ -38,6 +38,7 @@ export async function namespaceOf(
       const known = compiled(bytes);
       if (known !== undefined && 'invalid' in known && way !== 'insitu')
         throw new insitu.CompileError(known.invalid);
+      if (known !== undefined && 'failed' in known) throw new Error(known.failed);
       if (known === undefined || !('image' in known)) return undefined;
       return { root: '', sha256: '', image: known.image, baseline: known.image, source: known.image };
     },

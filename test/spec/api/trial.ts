@@ -46,6 +46,8 @@ type Word =
   | 'none'
   | 'run'
   | 'again'
+  | 'add'
+  | 'wait'
   | 'valueOf'
   | 'constructor';
 
@@ -65,7 +67,14 @@ export interface Trial {
   see(label: string, expression: () => unknown): Loose;
   /** The same of a promise. */
   settled(label: string, expression: () => unknown): Promise<Loose>;
+  /** Collects garbage, and lets finalizers run. */
+  collect(): Promise<void>;
+  /** Runs a task of worker.ts in a thread of its own, with the same namespace there; what it answers or rejects with. */
+  inWorker(task: string, data: unknown): Promise<unknown>;
 }
+
+/** What the process of a script gives it. */
+export type Surroundings = Pick<Trial, 'W' | 'bytes' | 'collect' | 'inWorker'>;
 
 export interface Area {
   name: string;
@@ -104,9 +113,9 @@ export function show(value: unknown, W: Loose, depth = 0): string {
 /** One script: what it saw, line by line. */
 export async function runScript(
   script: Area['scripts'][string],
-  W: Loose,
-  bytes: Trial['bytes'],
+  surroundings: Surroundings,
 ): Promise<string[]> {
+  const { W, bytes } = surroundings;
   const lines: string[] = [];
   const note = (label: string, text: string) => lines.push(`${label}: ${text}`);
   const threw = (label: string, error: unknown) => {
@@ -118,8 +127,7 @@ export async function runScript(
     return value as Loose;
   };
   const trial: Trial = {
-    W,
-    bytes,
+    ...surroundings,
     start: (name, imports) => new W.Instance(new W.Module(bytes(name)), imports),
     see(label, expression) {
       try {
