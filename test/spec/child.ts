@@ -1,7 +1,7 @@
 // Runs plans on one way, one after another, in a process of its own: a crash loses the file that was run, no other.
 import process from 'node:process';
 import { namespaceOf } from './engine.ts';
-import { execute, type Outcome, type Refusal } from './execute.ts';
+import { execute, type Judge, type Outcome } from './execute.ts';
 import type { Plan } from './plan.ts';
 import { type Compiled, type Namespace, v8, type Way } from './ways.ts';
 
@@ -27,12 +27,18 @@ function refusedByV8(bytes: Uint8Array): string | undefined {
 }
 
 /** With a fallback, what V8 cannot run may be refused; without one, what compiling ahead does not support. */
-function refusalOf(way: Way, compiled: (bytes: Uint8Array) => Compiled | undefined): Refusal {
-  if (way === 'v8') return refusedByV8;
+function judgeOf(way: Way, compiled: (bytes: Uint8Array) => Compiled | undefined): Judge {
+  const byV8 = (bytes: Uint8Array) => {
+    const refused = refusedByV8(bytes);
+    return refused === undefined ? undefined : { refused };
+  };
+  if (way === 'v8') return byV8;
   return (bytes) => {
     const known = compiled(bytes);
-    if (!known || !('unsupported' in known)) return undefined;
-    return way === 'insitu' ? refusedByV8(bytes) : known.unsupported;
+    if (known && 'image' in known) return undefined;
+    if (way === 'insitu') return byV8(bytes);
+    if (known && 'unsupported' in known) return { refused: known.unsupported };
+    return known ?? { failed: 'not compiled ahead' };
   };
 }
 
@@ -40,7 +46,7 @@ async function answer({ plan, way, compiled }: Job): Promise<Answer> {
   const known = new Map(plan.modules.map((bytes, index) => [keyOf(bytes), compiled[index]]));
   const compiledOf = (bytes: Uint8Array) => known.get(keyOf(bytes));
   const W: Namespace = await namespaceOf(way, compiledOf);
-  return { outcomes: execute(W, plan, refusalOf(way, compiledOf)) };
+  return { outcomes: execute(W, plan, judgeOf(way, compiledOf)) };
 }
 
 process.on('message', async (job: Job) => {

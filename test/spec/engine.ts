@@ -1,14 +1,16 @@
 // The one place where the runner meets what it tests: compiling ahead, and the namespace over what was compiled.
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { compileMany as compileAhead } from '../../loader/compile/many.ts';
 import { ModuleError, UnsupportedFeature } from '../../loader/compile/module.ts';
-import { type Compiled, type Namespace, v8, type Way } from './ways.ts';
+import { type Compiled, type Namespace, v8, type Way, ways } from './ways.ts';
 
 /** The ways that can be run. */
-export const available: readonly Way[] = ['v8', 'in-place', 'copied', 'insitu'];
+export const available: readonly Way[] = ways;
 
-function outcome(failure: unknown, image: string): Compiled {
-  if (failure === undefined) return { image };
+function outcome(failure: unknown, image: string, source: string): Compiled {
+  if (failure === undefined) return { image, source };
   if (failure instanceof UnsupportedFeature) return { unsupported: failure.feature };
   if (failure instanceof ModuleError) return { invalid: failure.message };
   return { failed: String(failure) };
@@ -18,13 +20,14 @@ function outcome(failure: unknown, image: string): Compiled {
 export async function compileMany(modules: Uint8Array[], directory: string): Promise<Compiled[]> {
   const items = modules.map((bytes, index) => ({ bytes, output: join(directory, `${index}.so`) }));
   const failures = await compileAhead(items, { directory, tier: 'quick', cpu: 'baseline' });
-  return items.map(({ output }, index) => outcome(failures[index], output));
+  return items.map(({ bytes, output }, index) => {
+    const source = join(directory, `${index}.wasm`);
+    writeFileSync(source, bytes);
+    return outcome(failures[index], output, source);
+  });
 }
 
-/**
- * The namespace of a way. `compiled` tells what compiling ahead made of a module's bytes, for those compiled. What the
- * compiler found invalid is a CompileError: without a fallback nobody else says so.
- */
+/** The namespace of a way. `compiled` tells what compiling ahead made of a module's bytes, for those compiled. */
 export async function namespaceOf(
   way: Way,
   compiled: (bytes: Uint8Array) => Compiled | undefined,
@@ -36,11 +39,10 @@ export async function namespaceOf(
     fallback: way === 'insitu',
     find(bytes) {
       const known = compiled(bytes);
-      if (known !== undefined && 'invalid' in known && way !== 'insitu')
-        throw new insitu.CompileError(known.invalid);
-      if (known !== undefined && 'failed' in known) throw new Error(known.failed);
-      if (known === undefined || !('image' in known)) return undefined;
-      return { root: '', sha256: '', image: known.image, baseline: known.image, source: known.image };
+      if (!known || !('image' in known)) return undefined;
+      const { image, source } = known;
+      const sha256 = createHash('sha256').update(bytes).digest('hex');
+      return { root: dirname(image), sha256, image, baseline: image, source };
     },
   });
   return insitu as unknown as Namespace;

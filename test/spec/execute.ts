@@ -16,8 +16,15 @@ export interface Outcome {
   message?: string;
 }
 
-/** Why a way may leave a module alone, or undefined where it must compile it. */
-export type Refusal = (module: Uint8Array) => string | undefined;
+/** What is known of a module before a way is asked; undefined where all is up to the way. */
+export type Judgement =
+  /** The way may leave it alone. */
+  | { refused: string }
+  /** The compiler found it malformed or invalid. */
+  | { invalid: string }
+  /** The compiler could not compile it although it should. */
+  | { failed: string };
+export type Judge = (module: Uint8Array) => Judgement | undefined;
 
 type Exports = Record<string, unknown>;
 /** What of a module is there to be called; without exports, why. */
@@ -41,7 +48,7 @@ const textOf = (error: unknown): string => {
 class Run {
   private readonly W: Namespace;
   private readonly plan: Plan;
-  private readonly refusal: Refusal;
+  private readonly judge: Judge;
   private readonly definitions = new Map<string, number>();
   private readonly instances = new Map<string, Running>();
   private readonly registered = new Map<string, Running>();
@@ -49,10 +56,10 @@ class Run {
   private lastDefinition = -1;
   private current: Running = { failed: 'no module yet' };
 
-  constructor(W: Namespace, plan: Plan, refusal: Refusal) {
+  constructor(W: Namespace, plan: Plan, judge: Judge) {
     this.W = W;
     this.plan = plan;
-    this.refusal = refusal;
+    this.judge = judge;
     this.registered.set('spectest', this.spectest());
   }
 
@@ -72,8 +79,9 @@ class Run {
 
   private compile(module: number): object {
     const bytes = this.bytes(module);
-    const reason = this.refusal(bytes);
-    if (reason !== undefined) throw new Refused(reason);
+    const known = this.judge(bytes);
+    if (known && 'refused' in known) throw new Refused(known.refused);
+    if (known) throw new Failed('invalid' in known ? `found invalid: ${known.invalid}` : known.failed);
     return new this.W.Module(bytes);
   }
 
@@ -158,6 +166,8 @@ class Run {
   }
 
   private rejects(step: Step & { kind: 'assert_invalid' | 'assert_malformed' }): Outcome {
+    const known = this.judge(this.bytes(step.module));
+    if (known && 'invalid' in known) return { status: 'passed', message: known.invalid };
     try {
       new this.W.Module(this.bytes(step.module));
     } catch (error) {
@@ -165,6 +175,7 @@ class Run {
       throw new Failed(`found ${textOf(error)}, wanted a CompileError (${step.message})`);
     }
     const reason = superseded(this.plan.file, step);
+    if (known && 'refused' in known) throw new Refused(known.refused);
     if (reason) throw new Refused(reason);
     throw new Failed(`found a module, wanted a CompileError (${step.message})`);
   }
@@ -293,7 +304,7 @@ function show(value: unknown): string {
 }
 
 /** One outcome a step, in order. */
-export function execute(W: Namespace, plan: Plan, refusal: Refusal): Outcome[] {
-  const run = new Run(W, plan, refusal);
+export function execute(W: Namespace, plan: Plan, judge: Judge): Outcome[] {
+  const run = new Run(W, plan, judge);
   return plan.steps.map((step) => run.outcome(step));
 }

@@ -136,3 +136,16 @@ export function differences(plan: Plan, way: Way, v8: Answer, answer: Answer): D
     return wanted === text ? [] : [{ ...place, v8: wanted, found: text }];
   });
 }
+
+/** Differences that are the same but for names and numbers, the most frequent first. */
+export function groupAlike(found: Difference[]): { count: number; first: Difference }[] {
+  const groups = new Map<string, { count: number; first: Difference }>();
+  const pattern = (text: string) => text.replace(/"[^"]*"/g, '""').replace(/\d+/g, '0');
+  for (const difference of found) {
+    const key = `${difference.kind} ${pattern(difference.found)} ${pattern(difference.v8)}`;
+    const group = groups.get(key) ?? { count: 0, first: difference };
+    group.count++;
+    groups.set(key, group);
+  }
+  return [...groups.values()].sort((a, b) => b.count - a.count);
+}

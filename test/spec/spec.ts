@@ -16,6 +16,7 @@ import {
   differences,
   type FileReport,
   formatFile,
+  groupAlike,
   reportFile,
   summarize,
 } from './report.ts';
@@ -125,11 +126,11 @@ function printSummary(chosen: Way[], reports: FileReport[], found: Difference[])
     );
     const reasons = Object.entries(refusals).sort(([, a], [, b]) => b - a);
     for (const [reason, count] of reasons) console.log(`  refused ${count}: ${reason}`);
-    const others = found.filter((difference) => difference.way === way);
-    for (const { file, line, kind, v8, found: text } of others.slice(0, 20)) {
-      console.log(`  not as V8: ${file} line ${line}, ${kind}: found ${text}, V8 ${v8}`);
+    const others = groupAlike(found.filter((difference) => difference.way === way));
+    for (const { count, first } of others) {
+      const place = `${first.file} line ${first.line}, ${first.kind}`;
+      console.log(`  ${count} not as V8, ${place}:\n    found ${first.found}\n    V8    ${first.v8}`);
     }
-    if (others.length > 20) console.log(`  … ${others.length} not as V8`);
   }
 }
 

@@ -19,7 +19,7 @@ export type Way = (typeof ways)[number];
 
 /** What compiling ahead made of a module. */
 export type Compiled =
-  | { image: string }
+  | { image: string; source: string }
   | { unsupported: string }
   | { invalid: string }
   /** Not the module's fault. */
