@@ -84,11 +84,15 @@ function obstacleOf(backing: Backing): string | null {
 
 /**
  * The root of a store that is there and can be used, made if need be; the chosen one unless one is said.
- * @throws LoadError ERR_STORE (of another layout), ERR_NOT_MAPPABLE (mounted noexec), EACCES, EROFS, ENOSPC …
+ * @throws LoadError ERR_STORE (of another layout, or open to others), ERR_NOT_MAPPABLE (mounted noexec), EACCES, EROFS, ENOSPC …
  */
-export function openStore(root: string = choose(process.env).root.path): string {
+export function openStore(said?: string, environment: NodeJS.ProcessEnv = process.env): string {
+  const { path: root, why } = said === undefined ? choose(environment).root : { path: said, why: 'said' };
+  const isFound = why === 'dax' || why === 'cache';
   try {
-    mkdirSync(root, { recursive: true });
+    mkdirSync(root, { recursive: true, mode: 0o755 });
+    if (isFound && !isTrusted(root))
+      throw new LoadError('ERR_STORE', root, 'can be written by others; want it to be root’s or one’s own');
     if (!isStore(root)) makeStore(root);
   } catch (error) {
     throw inFile(root, error);

@@ -1,6 +1,5 @@
 // Which stores there are to look in. For the load path: nothing is probed, written or created, and little is imported.
 import { readFileSync, statSync } from 'node:fs';
-import { userInfo } from 'node:os';
 import { LAYOUT, MARKER } from './layout.ts';
 
 export interface Root {
@@ -25,9 +24,11 @@ export function configurationPath(environment: NodeJS.ProcessEnv = process.env):
   return `${environment.XDG_CONFIG_HOME || `${home(environment)}/.config`}/insitu/store`;
 }
 
-/** The user's own, where nothing else is. */
+/** The user's own, where nothing else is; of a user without a home, in /tmp. */
 export function cacheRoot(environment: NodeJS.ProcessEnv = process.env): Root {
-  return { path: `${environment.XDG_CACHE_HOME || `${home(environment)}/.cache`}/insitu`, why: 'cache' };
+  const at = home(environment);
+  const cache = environment.XDG_CACHE_HOME || (at && `${at}/.cache`);
+  return { path: cache ? `${cache}/insitu` : `/tmp/insitu-${process.getuid?.()}`, why: 'cache' };
 }
 
 /** Mount points where `insitu` would be a store in place. */
@@ -42,14 +43,12 @@ export function daxCapableMounts(): string[] {
   return points;
 }
 
-/** Stores that a load looks in, in order. */
+/** Stores that there are for a load to look in, in order. */
 export function rootsToRead(environment: NodeJS.ProcessEnv = process.env): Root[] {
   const chosen = chosenRoot(environment);
   if (chosen) return [chosen];
-  const stores = daxCapableMounts()
-    .map((point): Root => ({ path: `${point}/insitu`, why: 'dax' }))
-    .filter(({ path }) => isStore(path) && isTrusted(path));
-  return [...stores, cacheRoot(environment)];
+  const onDax = daxCapableMounts().map((point): Root => ({ path: `${point}/insitu`, why: 'dax' }));
+  return [...onDax, cacheRoot(environment)].filter(({ path }) => isStore(path) && isTrusted(path));
 }
 
 export const isStore = (root: string): boolean => readText(`${root}/${MARKER}`).startsWith(`${LAYOUT}\n`);
@@ -63,13 +62,9 @@ export function isTrusted(path: string): boolean {
 
 function home(environment: NodeJS.ProcessEnv): string {
   if (environment.HOME) return environment.HOME;
-  try {
-    const { homedir } = userInfo();
-    if (homedir) return homedir;
-  } catch {
-    // a user that /etc/passwd does not know
-  }
-  return `/tmp/insitu-${process.getuid?.() ?? 0}`;
+  // What node:os would ask the system for; it costs more to load than all of this file.
+  const user = new RegExp(`^[^:]*:[^:]*:${process.getuid?.()}:[^:]*:[^:]*:(/[^:]*)`, 'm');
+  return user.exec(readText('/etc/passwd'))?.[1] ?? '';
 }
 
 const absolute = (path: string): string => (path.startsWith('/') ? path : `${process.cwd()}/${path}`);

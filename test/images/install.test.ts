@@ -26,7 +26,7 @@ import { entryPath, LAYOUT, MARKER, SOURCE } from '../../loader/images/layout.ts
 import { listStore } from '../../loader/images/list.ts';
 import { damageOf, readRecord } from '../../loader/images/record.ts';
 import { findModule, removeModule } from '../../loader/images/remove.ts';
-import { chosenRoot, rootsToRead } from '../../loader/images/roots.ts';
+import { cacheRoot, chosenRoot, rootsToRead } from '../../loader/images/roots.ts';
 import { verifyStore } from '../../loader/images/verify.ts';
 import { counting, root as everything, fresh, moduleBytes, moduleFile } from './stores.ts';
 
@@ -140,11 +140,21 @@ stores('INSITU_STORE, the configuration, the cache; without a home too', () => {
   assert.is(chosenRoot({ INSITU_STORE: '', XDG_CONFIG_HOME: config }), undefined);
   writeFileSync(join(config, 'insitu/store'), ' /b \nmore\n');
   assert.equal(chosenRoot({ XDG_CONFIG_HOME: config }), { path: '/b', why: 'configured' });
-  const last = (environment: NodeJS.ProcessEnv) => rootsToRead(environment).at(-1)?.path;
   const none = { XDG_CONFIG_HOME: '/nowhere' };
-  assert.is(last({ ...none, XDG_CACHE_HOME: '/c' }), '/c/insitu');
-  assert.is(last({ ...none, HOME: '/h' }), '/h/.cache/insitu');
-  assert.match(last({ ...none, HOME: '' }) ?? '', /^\/.*\/.cache\/insitu$/);
+  assert.is(cacheRoot({ ...none, XDG_CACHE_HOME: '/c' }).path, '/c/insitu');
+  assert.is(cacheRoot({ ...none, HOME: '/h' }).path, '/h/.cache/insitu');
+  assert.match(cacheRoot({ ...none, HOME: '' }).path, /^\/.*\/.cache\/insitu$/);
+});
+
+stores('a cache that others can write is not used', () => {
+  const cache = fresh('cache');
+  const root = openStore(join(cache, 'insitu'));
+  const environment = { XDG_CONFIG_HOME: '/nowhere', XDG_CACHE_HOME: cache };
+  assert.is(rootsToRead(environment).at(-1)?.path, root);
+  chmodSync(root, 0o777);
+  assert.not(rootsToRead(environment).some(({ path }) => path === root));
+  if (describeStore(environment).why === 'cache')
+    assert.throws(() => openStore(undefined, environment), /can be written by others; want it to be root’s/);
 });
 
 stores('says what it is stored on, made or not', () => {
