@@ -9,7 +9,7 @@ import { namespaceOf } from '../engine.ts';
 import type { Way } from '../ways.ts';
 import { areas } from './areas.ts';
 import { compiledOf, type PreparedModule } from './compiled.ts';
-import { type Loose, runScript, type Surroundings } from './trial.ts';
+import { type Loose, runScript, type Sight, type Surroundings } from './trial.ts';
 import type { WorkerData } from './worker.ts';
 
 export interface ApiJob {
@@ -17,8 +17,8 @@ export interface ApiJob {
   way: Way;
   modules: PreparedModule[];
 }
-/** The lines of each script. */
-export type Seen = Record<string, string[]>;
+/** By script. */
+export type Seen = Record<string, Sight[]>;
 
 setFlagsFromString('--expose-gc');
 const gc = runInNewContext('gc') as () => void;

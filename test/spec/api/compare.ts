@@ -7,7 +7,7 @@ import { TextReaders } from '../text.ts';
 import type { Way } from '../ways.ts';
 import { areas } from './areas.ts';
 import type { ApiJob, Seen } from './child.ts';
-import type { Area } from './trial.ts';
+import type { Area, Sight } from './trial.ts';
 
 const TIMEOUT_MS = 60_000;
 const childScript = fileURLToPath(new URL('./child.ts', import.meta.url));
@@ -66,19 +66,26 @@ export async function prepare(ahead: boolean, directory: string): Promise<Map<Ar
 
 export interface Unlike {
   script: string;
+  label: string;
   v8: string;
   found: string;
 }
 
-/** The lines that are not the same. */
+const byLabel = (sights: Sight[] = []): Map<string, string> =>
+  new Map(sights.map(({ label, text }) => [label, text]));
+
+/** What is not the same, or not there on both sides. */
 export function compareSeen(v8: Seen, found: Seen): Unlike[] {
   return Object.keys({ ...v8, ...found }).flatMap((script) => {
-    const [reference, own] = [v8[script] ?? [], found[script] ?? []];
-    return Array.from({ length: Math.max(reference.length, own.length) }, (_, index) => ({
-      script,
-      v8: reference[index] ?? 'nothing',
-      found: own[index] ?? 'nothing',
-    })).filter((line) => line.v8 !== line.found);
+    const [reference, own] = [byLabel(v8[script]), byLabel(found[script])];
+    return [...new Map([...reference, ...own]).keys()]
+      .map((label) => ({
+        script,
+        label,
+        v8: reference.get(label) ?? 'nothing',
+        found: own.get(label) ?? 'nothing',
+      }))
+      .filter((sight) => sight.v8 !== sight.found);
   });
 }
 

@@ -13,8 +13,9 @@ const directory = mkdtempSync(join(tmpdir(), 'insitu-api-'));
 try {
   for (const [area, modules] of await prepare(way !== 'v8', directory)) {
     if (!area.name.includes(only)) continue;
-    for (const [script, lines] of Object.entries(await observe(jobOf(area, way, modules)))) {
-      console.log(`${area.name}: ${script}\n${lines.map((line) => `  ${line}`).join('\n')}`);
+    for (const [script, sights] of Object.entries(await observe(jobOf(area, way, modules)))) {
+      console.log(`${area.name}: ${script}`);
+      for (const { label, text } of sights) console.log(`  ${label}: ${text}`);
     }
   }
 } finally {

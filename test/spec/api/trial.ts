@@ -110,14 +110,25 @@ export function show(value: unknown, W: Loose, depth = 0): string {
   return `${tag} {${entries.join(', ')}}`;
 }
 
-/** One script: what it saw, line by line. */
+export interface Sight {
+  /** Of its own in a script. */
+  label: string;
+  text: string;
+}
+
+/** One script: what it saw, in order. */
 export async function runScript(
   script: Area['scripts'][string],
   surroundings: Surroundings,
-): Promise<string[]> {
+): Promise<Sight[]> {
   const { W, bytes } = surroundings;
-  const lines: string[] = [];
-  const note = (label: string, text: string) => lines.push(`${label}: ${text}`);
+  const sights: Sight[] = [];
+  const times = new Map<string, number>();
+  const note = (label: string, text: string) => {
+    const time = (times.get(label) ?? 0) + 1;
+    times.set(label, time);
+    sights.push({ label: time === 1 ? label : `${label} (${time})`, text });
+  };
   const threw = (label: string, error: unknown) => {
     note(label, `throws ${show(error, W)}`);
     return undefined as unknown as Loose;
@@ -151,5 +162,5 @@ export async function runScript(
   } catch (error) {
     threw('the script', error);
   }
-  return lines;
+  return sights;
 }
