@@ -106,7 +106,9 @@ export class Workshop implements AsyncDisposable {
 /** Messages in English, temporary files here, and nothing of the caller's that changes what comes out. */
 function environmentOf(directory: string): NodeJS.ProcessEnv {
   const { CPATH: _, C_INCLUDE_PATH: __, LIBRARY_PATH: ___, ...inherited } = process.env;
-  const zig = { ZIG_GLOBAL_CACHE_DIR: join(directory, 'zig'), ZIG_LOCAL_CACHE_DIR: join(directory, 'zig') };
+  // zig compiles a library of its own first, for 3 s, and keeps that in the user's cache.
+  const zig: NodeJS.ProcessEnv = { ZIG_LOCAL_CACHE_DIR: join(directory, 'zig') };
+  if (!inherited.HOME && !inherited.XDG_CACHE_HOME) zig.ZIG_GLOBAL_CACHE_DIR = join(directory, 'zig');
   return { ...inherited, LC_ALL: 'C', TMPDIR: directory, ...zig };
 }
 
