@@ -1126,20 +1126,19 @@ export class BodyEmitter {
       return this.finishCall(type, `((${functionPointer(type)})${code})(${args})`);
     }
     // Whatever is thrown there comes back as runtime->thrown.
-    this.storeArguments(type);
-    this.enters.add(typeIndex);
     const rt = this.runtime();
+    this.storeArguments(type, `${rt}->slots`);
+    this.enters.add(typeIndex);
     this.lines.push(`${rt}->call_catching(${rt}, enter_${signatureName(type)}, ${code}, ${instance});`);
     this.checkThrown();
     this.pushFromSlots(type.results);
   }
 
-  private storeArguments(type: FunctionType): void {
+  private storeArguments(type: FunctionType, words: string): void {
     const values = type.params.map(() => this.pop()).reverse();
     const at = slotOffsets(type.params);
-    const rt = this.runtime();
     values.forEach((value, i) => {
-      this.lines.push(writeSlot(`${rt}->slots`, at[i] as number, value.type, value.text));
+      this.lines.push(writeSlot(words, at[i] as number, value.type, value.text));
     });
   }
 
@@ -1210,11 +1209,11 @@ export class BodyEmitter {
   private pend(typeIndex: number, code: string, instance: string): void {
     this.found.tailCallers.add(this.index);
     const type = this.typeAt(typeIndex);
-    this.storeArguments(type);
-    this.enters.add(typeIndex);
     const rt = this.runtime();
+    this.storeArguments(type, `(${rt}->slots + WASM_TAIL)`);
+    this.enters.add(typeIndex);
     this.lines.push(
-      `${rt}->tail.enter = enter_${signatureName(type)}; ${rt}->tail.code = ${code}; ${rt}->tail.instance = ${instance};`,
+      `${rt}->tail.enter = enter_${signatureName(type)}; ${rt}->tail.code = ${code}; ${rt}->tail.instance = ${instance}; ${rt}->tail.words = ${wordsOfAll(type.params)};`,
       this.dummyReturn(),
     );
   }

@@ -71,7 +71,7 @@ pure.set('i32.wrap_i64', cast('u32'));
 pure.set('i64.extend_i32_s', (a) => `(u64)(s64)(s32)${a}`);
 pure.set('i64.extend_i32_u', cast('u64'));
 pure.set('f32.demote_f64', cast('f32'));
-pure.set('f64.promote_f32', cast('f64'));
+pure.set('f64.promote_f32', call('f64_promote'));
 pure.set('i32.reinterpret_f32', call('bits_of_f32'));
 pure.set('i64.reinterpret_f64', call('bits_of_f64'));
 pure.set('f32.reinterpret_i32', call('f32_of'));

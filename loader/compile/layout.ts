@@ -47,7 +47,7 @@ class StructWriter {
 
   /** Fields one after the other, asserted only as a whole: a module may have 100000 of them. */
   array(type: string, name: string, count: number, bytes: number): number {
-    return this.field(`${type}${name}[${count}]`, name, count * bytes, Math.min(bytes, 8) || 8);
+    return this.field(`${type}${name}[${count}]`, name, count * bytes, 8);
   }
 }
 

@@ -113,7 +113,7 @@ export class UnitWriter {
 struct wasm_runtime *const rt = in->h.runtime;
 ${call}
 if (LIKELY(!rt->tail.enter)) ${back}
-do { wasm_enter enter = rt->tail.enter; rt->tail.enter = 0; ${next} } while (rt->tail.enter);
+do { wasm_enter enter = rt->tail.enter; rt->tail.enter = 0; for (u64 i = 0; i < rt->tail.words; i++) rt->slots[i] = rt->slots[WASM_TAIL + i]; ${next} } while (rt->tail.enter);
 ${result}
 }
 `;

@@ -59,6 +59,9 @@ struct wasm_exception {
 
 struct wasm_runtime;
 
+/// Where in runtime->slots the arguments of a pending tail call are.
+#define WASM_TAIL 8192
+
 /// Calls `code` with arguments out of `slots`, and leaves the results there.
 typedef void (*wasm_enter)(wasm_code code, void* instance, uint64_t* slots);
 
@@ -97,6 +100,7 @@ struct wasm_runtime {
     wasm_enter enter;  // 0: none pending
     wasm_code code;
     void* instance;
+    uint64_t words;  // of its arguments, at WASM_TAIL in slots: whoever pends still has a result to store at 0
   } tail;
 
   void (*trap)(struct wasm_runtime*, uint32_t) __attribute__((noreturn));

@@ -496,10 +496,10 @@ Napi::Value take_thrown(const Info& info) {
   wasm_exception* exception = runtime.shared.thrown;
   runtime.shared.thrown = nullptr;
   uint64_t* slots = runtime.shared.slots;
-  const bool of_script = exception->tag == &runtime.script_tag;
+  const wasm_tag* const tag = exception->tag == &runtime.script_tag ? nullptr : exception->tag;
   memcpy(&slots[1], exception->payload, exception->words * sizeof(uint64_t));
   if (runtime.depth == 0) release_exceptions(runtime);
-  return number(info.Env(), of_script ? nullptr : exception->tag);
+  return number(info.Env(), tag);
 }
 
 /// Function indices and names on the stack of the last trap, the innermost first.

@@ -73,6 +73,17 @@ static inline u32 i32_rotr(u32 x, u32 n) { return x >> (n & 31) | x << (-n & 31)
 static inline u64 i64_rotl(u64 x, u64 n) { return x << (n & 63) | x >> (-n & 63); }
 static inline u64 i64_rotr(u64 x, u64 n) { return x >> (n & 63) | x << (-n & 63); }
 
+/// Not folded with what demotes it again: that quietens a signalling NaN.
+static inline f64 f64_promote(f32 x) {
+  f64 promoted = x;
+#if defined(__aarch64__)
+  __asm__("" : "+w"(promoted));
+#else
+  __asm__("" : "+x"(promoted));
+#endif
+  return promoted;
+}
+
 static inline f32 f32_of(u32 bits) {
   f32 value;
   __builtin_memcpy(&value, &bits, 4);

@@ -10,10 +10,10 @@
 namespace insitu::wasm {
 
 /// Words of runtime->slots: as many as 1000 parameters or results take.
-constexpr uint32_t kSlotWords = 4096;
+constexpr uint32_t kSlotWords = 16384;
 // The last ones are for the boundary with JavaScript (runtime/wasm/boundary.ts has the same places).
-constexpr uint32_t kStatusSlot = 4094;  // of a call: one of Status, then what that needs
-constexpr uint32_t kRecordSlot = 4095;  // which function is called: address of a Record, as a double
+constexpr uint32_t kStatusSlot = 16382;  // of a call: one of Status, then what that needs
+constexpr uint32_t kRecordSlot = 16383;  // which function is called: address of a Record, as a double
 
 enum Status : uint64_t { kReturned = 0, kThrew = 1, kTrapped = 2 };
 

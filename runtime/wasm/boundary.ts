@@ -6,8 +6,8 @@ import { V8 } from './v8.ts';
 import type * as V8Type from './v8.ts';
 
 /** As native/wasm/runtime.h has them. */
-const STATUS = 4094;
-const RECORD = 4095;
+const STATUS = 16382;
+const RECORD = 16383;
 const RETURNED = 0;
 const THREW = 1;
 
@@ -61,6 +61,13 @@ export interface ThrownTag {
   payload(slot: number): unknown[];
   /** Puts an exception's payload there; answers its words. */
   put(exception: V8Type.Exception, slot: number): number;
+}
+
+let findTag = (_address: number): void => {};
+
+/** Told of tags that are thrown and not known yet. */
+export function onUnknownTag(find: (address: number) => void): void {
+  findTag = find;
 }
 
 /** By their addresses in compiled code. */
@@ -141,6 +148,7 @@ export function raise(): never {
   if ((status & 0xff) !== THREW) throw trapError(status >>> 8);
   const address = wasm.wasmThrown();
   if (address === 0) throw referenced(u32[2] as number);
+  if (!knownTags.has(address)) findTag(address);
   const known = knownTags.get(address);
   if (known === undefined) throw new V8.RuntimeError('exception of an unknown tag');
   const before = remembered.get(address);

@@ -15,6 +15,7 @@ export interface FunctionOwner {
   instance: number;
   /** The exported function of that index; always the same object. */
   functionAt(index: number): AnyFunction;
+  findTag(address: number): boolean;
 }
 
 export interface Origin {
@@ -55,6 +56,11 @@ export function takeFunction(value: unknown): FunctionWords {
       return words;
     },
   };
+}
+
+/** Has the instance that a tag belongs to make it known. */
+export function knowTag(address: number): void {
+  for (const owner of owners.values()) if (owner.deref()?.findTag(address)) return;
 }
 
 /** The function whose words stand at a slot; null for a null reference. */

@@ -13,8 +13,9 @@ import {
 import { type GlobalState, GlobalState as GlobalStateClass, globalFor, globalState } from './global.ts';
 import type { CompiledImage } from './image.ts';
 import { putImmutable } from './immutable-import.ts';
+import { checkMemory, checkTag } from './link-check.ts';
 import { createMemory, type MemoryState, NO_MEMORY, stateOf, type Watched } from './memory.ts';
-import type { FunctionType, Shape } from './shape.ts';
+import type { FunctionType, Limits, Shape } from './shape.ts';
 import { type TableState, TableState as TableStateClass, tableFor, tableState } from './table.ts';
 import { tagAddress, tagFor } from './tag.ts';
 import { V8 } from './v8.ts';
@@ -162,8 +163,17 @@ export class LinkedInstance implements Callee {
     if (pages < wanted.min)
       throw new ImportMismatch(at, `memory import has ${pages} pages which is smaller than the declared initial of ${wanted.min}`);
     if (state.shared !== wanted.shared) throw new ImportMismatch(at, 'mismatch in shared state of memory');
+    if (state.is64 !== wanted.is64) throw new ImportMismatch(at, 'memory import has a different address type');
+    this.checkMaximum(at, state, wanted);
     this.linear.push(state);
     this.keeps.add(state);
+  }
+
+  /** A maximum that is not known here, of a memory of the program's own making, is V8's to judge. */
+  private checkMaximum(at: number, state: MemoryState, wanted: Limits): void {
+    if (wanted.max === undefined) return;
+    const text = state.limits === undefined ? checkMemory(wanted, state.memory) : exceeds(state.limits, wanted.max);
+    if (text !== null) throw new ImportMismatch(at, text);
   }
 
   private linkGlobal(at: number, index: number, value: unknown): number {
@@ -193,7 +203,19 @@ export class LinkedInstance implements Callee {
     if (!(value instanceof V8.Tag)) throw new ImportMismatch(at, 'tag import requires a WebAssembly.Tag');
     this.keeps.add(value);
     const { params } = this.shape.types[this.shape.tags[index] as number] as FunctionType;
+    const wrong = checkTag(params, value);
+    if (wrong !== null) throw new ImportMismatch(at, wrong);
     return tagAddress(value, params);
+  }
+
+  /** Knows the tag that stands at an address in this instance. */
+  findTag(address: number): boolean {
+    for (let index = 0; index < this.shape.tags.length; index++) {
+      if (wasm.wasmTagOf(this.instance, index) !== address) continue;
+      this.tagAt(index);
+      return true;
+    }
+    return false;
   }
 
   keep(other: object): void {
@@ -278,6 +300,11 @@ export class LinkedInstance implements Callee {
     wasm.wasmStart(this.instance);
     if (i32[STATUS_32] !== 0) raise();
   }
+}
+
+function exceeds({ max }: Limits, wanted: number): string | null {
+  if (max === undefined) return `memory import has no maximum limit, expected at most ${wanted}`;
+  return max > wanted ? `memory import has a larger maximum size ${max} than the module's declared maximum ${wanted}` : null;
 }
 
 function sameType(a: FunctionType, b: FunctionType): boolean {

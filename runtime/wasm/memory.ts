@@ -5,26 +5,29 @@ import type { Limits } from './shape.ts';
 import { V8 } from './v8.ts';
 import type * as V8Type from './v8.ts';
 
+const MAX_PAGES = 65536;
+
 export class MemoryState {
   readonly memory: V8Type.Memory;
   readonly address: number;
   readonly shared: boolean;
   readonly is64: boolean;
-  readonly max: number | undefined;
+  /** Unknown of a memory that the program made itself. */
+  readonly limits: Limits | undefined;
   buffer: ArrayBuffer;
   size: number;
   /** Keeps the address good. */
   readonly handle: Handle;
 
-  constructor(memory: V8Type.Memory, id: number, max: number | undefined, is64: boolean) {
+  constructor(memory: V8Type.Memory, id: number, limits: Limits | undefined) {
     const { buffer } = memory;
     this.memory = memory;
     this.shared = !(buffer instanceof ArrayBuffer);
-    this.is64 = is64;
-    this.max = max;
+    this.is64 = limits?.is64 ?? false;
+    this.limits = limits;
     this.buffer = buffer;
     this.size = buffer.byteLength;
-    [this.handle, this.address] = wasm.wasmMemory(this.shared ? new Uint8Array(buffer) : buffer, id, max ?? 65536);
+    [this.handle, this.address] = wasm.wasmMemory(this.shared ? new Uint8Array(buffer) : buffer, id, limits?.max ?? MAX_PAGES);
   }
 
   /** @throws RangeError as V8's */
@@ -67,13 +70,11 @@ export function stateOf(memory: V8Type.Memory, limits?: Limits): MemoryState {
     return known;
   }
   const id = ++lastId;
-  const state = new MemoryState(memory, id, limits?.max, limits?.is64 ?? false);
+  const state = new MemoryState(memory, id, limits);
   states.set(memory, state);
   byId.set(id, new WeakRef(state));
   return state;
 }
-
-const MAX_PAGES = 65536;
 
 /**
  * A memory with 64-bit addresses is V8's where V8 has such. Elsewhere one with 32-bit addresses stands behind it: what

@@ -1,12 +1,14 @@
 // Tags and exceptions are V8's own; compiled code knows a tag by an address.
 import { type Handle, wasm } from '../../loader/wasm.ts';
-import { knownTags } from './boundary.ts';
+import { knownTags, onUnknownTag } from './boundary.ts';
 import { payloadCodec } from './function.ts';
-import { functionAtSlot } from './function-reference.ts';
+import { functionAtSlot, knowTag } from './function-reference.ts';
 import * as Type from './shape.ts';
 import type { ValueType } from './shape.ts';
 import { V8 } from './v8.ts';
 import type * as V8Type from './v8.ts';
+
+onUnknownTag(knowTag);
 
 interface TagState {
   address: number;
