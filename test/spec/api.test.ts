@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { compareSeen, observe, prepare, type Unlike } from './api/compare.ts';
+import { compareSeen, observe, prepare } from './api/compare.ts';
+import { tell } from './api/tell.ts';
 import { available } from './engine.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'insitu-api-'));
@@ -12,13 +13,6 @@ const others = available.filter((way) => way !== 'v8');
 const prepared = await prepare(others.length > 0, directory);
 const test = suite('the JavaScript interface');
 test.after(() => rmSync(directory, { recursive: true, force: true }));
-
-function tell(unlike: Unlike[]): string {
-  const lines = unlike.map(
-    ({ script, label, v8, found }) => `${script}, ${label}\n    V8:    ${v8}\n    found: ${found}\n`,
-  );
-  return `${unlike.length} not as V8:\n  ${lines.join('  ')}`;
-}
 
 for (const [area, modules] of prepared) {
   const reference = observe({ area: area.name, way: 'v8', modules });
@@ -34,7 +28,7 @@ for (const [area, modules] of prepared) {
   for (const way of others) {
     test(`${area.name}: ${way} as V8`, async () => {
       const unlike = compareSeen(await reference, await observe({ area: area.name, way, modules }));
-      assert.ok(unlike.length === 0, tell(unlike));
+      if (unlike.length > 0) throw new Error(tell(unlike));
     });
   }
 }

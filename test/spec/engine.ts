@@ -47,3 +47,16 @@ export async function namespaceOf(
   });
   return insitu as unknown as Namespace;
 }
+
+/** For scripts that hand over what is no module at all: V8 may tell them so. */
+export async function allowFallback(): Promise<void> {
+  const { setPolicy } = await import('../../runtime/wasm/index.ts');
+  setPolicy({ fallback: true });
+}
+
+/** Why modules that have an image did not run from it. */
+export async function leftToV8(): Promise<string[]> {
+  const { explain } = await import('../../runtime/wasm/index.ts');
+  const reasons = explain().flatMap(({ image, reason }) => (image === null ? [reason] : []));
+  return [...new Set(reasons)].filter((reason) => reason !== 'no image in a store');
+}

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Worker } from 'node:worker_threads';
-import { namespaceOf } from '../engine.ts';
+import { allowFallback, leftToV8, namespaceOf } from '../engine.ts';
 import type { Way } from '../ways.ts';
 import { areas } from './areas.ts';
 import { compiledOf, type PreparedModule } from './compiled.ts';
@@ -45,6 +45,7 @@ async function run({ area: name, way, modules }: ApiJob): Promise<Seen> {
     if (!module) throw new Error(`no module ${wanted}`);
     return Uint8Array.from(module.bytes);
   };
+  if (way !== 'v8') await allowFallback();
   const inWorker = (task: string, data: unknown) =>
     new Promise((resolve, reject) => {
       const workerData: WorkerData = { task, data, way, modules };
@@ -57,6 +58,8 @@ async function run({ area: name, way, modules }: ApiJob): Promise<Seen> {
   const seen: Seen = {};
   for (const [label, script] of Object.entries(area.scripts))
     seen[label] = await runScript(script, surroundings);
+  const left = way === 'v8' ? [] : await leftToV8();
+  if (left.length > 0) seen['left to V8'] = left.map((text, index) => ({ label: String(index), text }));
   return seen;
 }
 

@@ -4,7 +4,6 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { compileMany } from '../engine.ts';
 import { TextReaders } from '../text.ts';
-import type { Way } from '../ways.ts';
 import { areas } from './areas.ts';
 import type { ApiJob, Seen } from './child.ts';
 import type { Area, Sight } from './trial.ts';
@@ -39,11 +38,15 @@ export function observe(job: ApiJob): Promise<Seen> {
 }
 
 /** The areas' modules as binaries, and as images where any way but V8 is wanted. */
-export async function prepare(ahead: boolean, directory: string): Promise<Map<Area, ApiJob['modules']>> {
+export async function prepare(
+  ahead: boolean,
+  directory: string,
+  only = '',
+): Promise<Map<Area, ApiJob['modules']>> {
   const readers = new TextReaders(1);
   try {
     const prepared = new Map<Area, ApiJob['modules']>();
-    for (const area of areas) {
+    for (const area of areas.filter(({ name }) => name.includes(only))) {
       const entries = Object.entries(area.modules).map(async ([name, text]) => {
         const parsed = await readers.parse(Buffer.from(text), ['wasm-tools', 'wabt']);
         if ('rejected' in parsed) throw new Error(`${area.name}, ${name}: ${parsed.rejected}`);
@@ -88,9 +91,3 @@ export function compareSeen(v8: Seen, found: Seen): Unlike[] {
       .filter((sight) => sight.v8 !== sight.found);
   });
 }
-
-export const jobOf = (area: Area, way: Way, modules: ApiJob['modules']): ApiJob => ({
-  area: area.name,
-  way,
-  modules,
-});
