@@ -114,8 +114,10 @@ export async function installFile(path: string, options: InstallOptions = {}): P
   const began = BigInt(Date.now()) * 1_000_000n;
   const { bytes, status } = readStable(path);
   const installed = await install(bytes, { from: path, ...options });
-  const { arch } = installed.record;
-  if (!remember(installed, arch, status, began)) rememberLater(path, installed, arch);
+  const { record, entry } = installed;
+  const image = join(entry, preferred(entry, record.arch));
+  if (!remember({ ...installed, image }, record.arch, status, began))
+    rememberLater(path, { ...installed, image }, record.arch);
   return installed;
 }
 
@@ -243,16 +245,22 @@ function removeIfBare(entry: string): void {
 }
 
 /** In the index: its sample, under the first number that no other module has. */
-function pointTo({ root, image }: Place, { arch, sha256 }: Wanted, bytes: Uint8Array): void {
+function pointTo({ root, entry }: Place, { arch, sha256 }: Wanted, bytes: Uint8Array): void {
   const directory = indexPath(root, arch);
   const key = sampleKey(bytes.length, (at, length) => bytes.subarray(at, at + length));
   for (let i = 0; i < MOST_ALIKE; i++) {
     const target = linkTarget(join(directory, `${key}-${i}`));
     if (target !== undefined && !target.startsWith(sha256) && isThere(join(root, 'entries', target)))
       continue;
-    setLink(directory, `${key}-${i}`, `${sha256}/${image.slice(image.lastIndexOf('/') + 1)}`);
+    setLink(directory, `${key}-${i}`, `${sha256}/${preferred(entry, arch)}`);
     return;
   }
+}
+
+/** What a look-up leads to: the image for this CPU, where there is one. */
+function preferred(entry: string, arch: ImageArch): string {
+  const own = imageName(arch, cpuTag());
+  return isThere(join(entry, own)) || !isThere(join(entry, imageName(arch))) ? own : imageName(arch);
 }
 
 /** Where it was installed from, besides what is known already. */

@@ -17,6 +17,9 @@ const NO_MODULE: Record<Exclude<Family, 'wasm-module'>, string> = {
   unknown: 'is no WebAssembly module',
 };
 
+/** What V8 takes (kV8MaxWasmModuleSize), in bytes. */
+const MOST = 1 << 30;
+
 /**
  * The modules among files and in directories, links not followed; named files that are none with the reason, and
  * components and files called .wasm in directories too.
@@ -30,7 +33,9 @@ export function collect(names: readonly string[]): {
   const refused: { path: string; reason: string }[] = [];
   const look = (path: string, isNamed: boolean) => {
     const { family, size } = familyOf(path);
-    if (family === 'wasm-module') modules.push({ path, size });
+    if (family === 'wasm-module' && size > MOST)
+      refused.push({ path, reason: `has ${size} bytes; want at most ${MOST}` });
+    else if (family === 'wasm-module') modules.push({ path, size });
     else if (isNamed || family === 'wasm-component' || path.endsWith('.wasm'))
       refused.push({ path, reason: NO_MODULE[family] });
   };

@@ -10,6 +10,7 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -66,6 +67,7 @@ verbs('a directory: every module by its bytes, the rest with a reason; none twic
   file('app/component.wasm', component);
   file('app/text.wasm', 'no module');
   file('app/readme.txt', 'nothing to say about');
+  truncateSync(file('app/huge.wasm', returning(1)), 2 ** 31);
   symlinkSync('.', join(directory, 'app/loop'));
   const first = json(store, ['install', '--tier=quick', join(directory, 'app'), '/bin/ls'], 1);
   assert.equal(
@@ -90,7 +92,8 @@ verbs('a directory: every module by its bytes, the rest with a reason; none twic
   assert.match(reasons['component.wasm'], /is a component/);
   assert.match(reasons['text.wasm'], /is no WebAssembly module/);
   assert.match(reasons.ls, /is ELF: insitu run/);
-  assert.is(Object.keys(reasons).length, 3);
+  assert.is(reasons['huge.wasm'], 'has 2147483648 bytes; want at most 1073741824');
+  assert.is(Object.keys(reasons).length, 4);
   const second = at(store, ['install', '--tier=quick', join(directory, 'app/one.wasm')]);
   assert.is(second.status, 0);
   assert.match(second.stdout, /^one\.wasm .* there already +quick +baseline/m);

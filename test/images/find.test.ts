@@ -94,6 +94,9 @@ find('an image for one CPU comes with where the one for all would be', async () 
   assert.is(found?.image, native.image);
   assert.match(found?.baseline ?? '', new RegExp(`-baseline\\.${IMAGE_FORMAT}\\.so$`));
   assert.is.not(found?.baseline, found?.image);
+  const baseline = await install(bytes, { root, tier: 'quick', compile });
+  assert.is(found?.baseline, baseline.image);
+  assert.is(imageOfBytes(bytes, { roots: [root] })?.image, native.image, 'preferred still');
 });
 
 const wrong: [name: string, target: (sha256: string, image: string) => string][] = [
