@@ -66,7 +66,9 @@ function rootsNow(): readonly string[] {
 export function imageOfFile(path: string, { roots = rootsNow() }: FindOptions = {}): Found | undefined {
   const arch = archNow();
   if (arch === undefined) return undefined;
-  const key = fileKey(statSync(path, { bigint: true }));
+  const status = statSync(path, { bigint: true });
+  if (!status.isFile()) return undefined; // a FIFO would be waited for
+  const key = fileKey(status);
   for (const root of roots) {
     const image = followed(root, arch, key);
     if (image) return image;

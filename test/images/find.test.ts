@@ -43,6 +43,7 @@ find('by bytes and by file; what is not installed is not found', async () => {
   assert.is(imageOfBytes(moduleBytes('other'), { roots }), undefined);
   assert.is(imageOfFile(moduleFile('other'), { roots }), undefined);
   assert.is(imageOfBytes(new Uint8Array(0), { roots }), undefined);
+  assert.is(imageOfFile('/dev/zero', { roots }), undefined);
   assert.throws(() => imageOfFile('/nowhere.wasm', { roots }), /ENOENT/);
 });
 
