@@ -172,6 +172,7 @@ class Run {
       new this.W.Module(this.bytes(step.module));
     } catch (error) {
       if (error instanceof this.W.CompileError) return { status: 'passed', message: textOf(error) };
+      if (known && 'refused' in known) throw new Refused(known.refused);
       throw new Failed(`found ${textOf(error)}, wanted a CompileError (${step.message})`);
     }
     const reason = superseded(this.plan.file, step);
