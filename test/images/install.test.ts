@@ -30,7 +30,7 @@ import { damageOf, readRecord } from '../../loader/images/record.ts';
 import { findModule, removeModule } from '../../loader/images/remove.ts';
 import { cacheRoot, chosenRoot, rootsToRead } from '../../loader/images/roots.ts';
 import { verifyStore } from '../../loader/images/verify.ts';
-import { counting, root as everything, fresh, moduleBytes, moduleFile } from './stores.ts';
+import { counting, fresh, moduleBytes, moduleFile } from './stores.ts';
 
 /** All that is in a store, without what comes and goes with its use. */
 function filesIn(root: string): string[] {
@@ -387,9 +387,10 @@ const care = suite('rm and verify');
 care('a module goes by name, by hash, by file; several of a name have to be told apart', async () => {
   const root = fresh();
   const { compile } = counting();
-  const put = async (content: string, directory: string) => {
-    mkdirSync(join(everything, directory), { recursive: true });
-    const path = join(everything, directory, 'same.wasm');
+  const put = async (content: string, name: string) => {
+    const directory = fresh(name);
+    mkdirSync(directory);
+    const path = join(directory, 'same.wasm');
     writeFileSync(path, moduleBytes(content));
     return { path, ...(await installFile(path, { root, compile, tier: 'quick' })) };
   };

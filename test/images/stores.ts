@@ -7,11 +7,20 @@ import { buildIn } from '../../loader/compile/build.ts';
 import type { Compile } from '../../loader/compile/compile.ts';
 import { note } from './note.ts';
 
-export const root = mkdtempSync(join(tmpdir(), 'insitu-images-'));
-process.on('exit', () => rmSync(root, { recursive: true, force: true }));
+let made: string | undefined;
+
+/** Made when it is wanted: children that are killed import this too, and would leave theirs. */
+function directory(): string {
+  if (made === undefined) {
+    const path = mkdtempSync(join(tmpdir(), 'insitu-images-'));
+    process.on('exit', () => rmSync(path, { recursive: true, force: true }));
+    made = path;
+  }
+  return made;
+}
 
 let count = 0;
-export const fresh = (name = 'store'): string => join(root, `${name}-${count++}`);
+export const fresh = (name = 'store'): string => join(directory(), `${name}-${count++}`);
 
 /** A module's header and whatever: its content is what tells it from others. */
 export function moduleBytes(content: string, size = 0): Buffer {
