@@ -27,6 +27,7 @@ export type LoadErrorCode =
   | 'ERR_PLAN' // a plan that does not fit its image
   | 'ERR_STATE' // steps out of order
   | 'ERR_CLOSED' // use after close
+  | 'ERR_NO_IMAGE' // a WebAssembly module that is not installed
   | 'ERR_PROTOTYPE' // a C prototype that could not be used
   | 'ERR_SYSTEM';
 

@@ -35,14 +35,22 @@ export class Report {
   readonly bias: bigint;
   readonly #handle: ImageHandle;
 
-  constructor(file: string, place: 'in-place' | 'copy', handle: ImageHandle, prefaulted = false) {
+  /** @param after what was done with the image since */
+  constructor(
+    file: string,
+    place: 'in-place' | 'copy',
+    handle: ImageHandle,
+    prefaulted = false,
+    after: readonly Phase[] = [],
+  ) {
     native.loadRecord(handle, slots);
     this.file = file;
     this.place = place;
     this.backing = new Backing(file);
     this.phases = phaseNames(place)
       .map((name, i) => ({ name, ns: slot(16 + i) }))
-      .filter(({ name }) => name !== 'prefault' || prefaulted);
+      .filter(({ name }) => name !== 'prefault' || prefaulted)
+      .concat(after);
     this.faults = { minor: slot(24), major: slot(25) };
     this.base = BigInt(slot(26));
     this.bias = BigInt(slot(27));

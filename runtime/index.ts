@@ -7,3 +7,5 @@ export * as nvm from '../loader/nvm.ts';
 export type { Placement, PlanSegment } from '../loader/plan.ts';
 export type { Faults, Phase, Report } from '../loader/report.ts';
 export { Library, load, loadSync, type NativeFunction } from './library/index.ts';
+export type { LoadedModule, ModuleExports } from './library/module.ts';
+export type { ModuleReport } from './library/module-report.ts';

@@ -7,6 +7,8 @@ import { Report } from '../../loader/report.ts';
 import { readyFor } from '../../loader/store/locate.ts';
 import { isReference } from '../../loader/store/reference.ts';
 import { instantiateAddon } from './addon.ts';
+import { familyOf } from './family.ts';
+import type { LoadedModule } from './module.ts';
 
 type Koffi = typeof import('koffi').default;
 export type NativeFunction = ReturnType<ReturnType<Koffi['load']>['func']>;
@@ -143,16 +145,40 @@ export class Library implements Disposable {
   }
 }
 
-/** As `load`, at once. */
+/** As `load`, at once, of shared objects and Node addons. */
 export function loadSync(path: string, options?: LoadOptions): Library {
   return new Library(path, loadChain(path, options), options);
 }
 
+/** As the store names images. */
+const IMAGE = /[.]\d+[.]so$/;
+
 /**
- * Loads a shared object or Node addon where it is stored and gives it as a Library; see loader/index.ts.
+ * Loads what is stored in a file where it is stored: a shared object or Node addon as a Library (loader/index.ts), a
+ * WebAssembly module or component that is installed as one to instantiate (module.ts, ../component/index.ts). `path` may
+ * name an image itself, too.
  * @throws LoadError (a rejected promise) naming file, place, found and wanted
  */
-export async function load(path: string, options?: LoadOptions): Promise<Library> {
+export function load(path: `${string}.wasm`, options?: LoadOptions): Promise<LoadedModule>;
+export function load<T = Library>(path: string, options?: LoadOptions): Promise<T>;
+export async function load(path: string, options?: LoadOptions): Promise<Library | LoadedModule> {
   if (isReference(checkName(path))) await readyFor(path);
-  return loadSync(path, options);
+  else if (IMAGE.test(path)) {
+    const module = await import('./module.ts');
+    if (module.isImageName(path)) return module.loadModule(path, options);
+  }
+  try {
+    return loadSync(path, options);
+  } catch (error) {
+    const loaded = error instanceof LoadError ? await loadWasm(path, options) : undefined;
+    if (loaded === undefined) throw error;
+    return loaded;
+  }
+}
+
+/** Undefined of what is no WebAssembly. Nothing of it is imported before. */
+async function loadWasm(path: string, options?: LoadOptions): Promise<LoadedModule | undefined> {
+  const family = familyOf(path);
+  if (family === 'wasm-module') return (await import('./module.ts')).loadModule(path, options);
+  return undefined;
 }
