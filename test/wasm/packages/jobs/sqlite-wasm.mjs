@@ -36,15 +36,18 @@ const results = [
   rows('SELECT b, count(*) AS n FROM t GROUP BY b HAVING n > 2 ORDER BY n DESC, b LIMIT 4'),
   rows('SELECT add3(1, 2, ?)', [39]),
   rows('SELECT longest(b) FROM t WHERE a < 200'),
-  rows("SELECT json_group_object(a, c) FROM t WHERE a BETWEEN 5 AND 9"),
-  rows('SELECT 9007199254740991 - 1, typeof(c), quote(x\'00ff\') FROM t WHERE a = 1'),
+  rows('SELECT json_group_object(a, c) FROM t WHERE a BETWEEN 5 AND 9'),
+  rows("SELECT 9007199254740991 - 1, typeof(c), quote(x'00ff') FROM t WHERE a = 1"),
   attempt(() => rows('SELECT * FROM missing')),
   attempt(() => rows('INSERT INTO t (a) VALUES (1)')),
 ];
 database.exec('CREATE VIRTUAL TABLE f USING fts5(text)');
-database.exec({ sql: 'INSERT INTO f SELECT b || \' of \' || a FROM t WHERE a <= 500' });
+database.exec({ sql: "INSERT INTO f SELECT b || ' of ' || a FROM t WHERE a <= 500" });
 results.push(rows("SELECT text FROM f WHERE f MATCH 'row AND 31' ORDER BY rank, rowid LIMIT 3"));
 const bytes = sqlite3.capi.sqlite3_js_db_export(database);
-results.push(bytes.length, bytes.reduce((sum, byte) => (sum * 33 + byte) >>> 0, 5381));
+results.push(
+  bytes.length,
+  bytes.reduce((sum, byte) => (sum * 33 + byte) >>> 0, 5381),
+);
 database.close();
 console.log(JSON.stringify(results, (_, value) => (typeof value === 'bigint' ? `${value}n` : value)));

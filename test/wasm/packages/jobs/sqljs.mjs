@@ -29,7 +29,9 @@ const results = [
   query('SELECT count(*), sum(x), avg(length(name)), hex(max(b)) FROM t'),
   query('SELECT name, x FROM t WHERE name BETWEEN ? AND ? ORDER BY x LIMIT 5', ['name 10', 'name 12']),
   query('SELECT a.id, b.id FROM t a JOIN t b ON a.name = b.name AND a.id <> b.id + 1 WHERE a.id < 4'),
-  query('WITH RECURSIVE f(a, b) AS (SELECT 0, 1 UNION ALL SELECT b, a + b FROM f LIMIT 50) SELECT max(a) FROM f'),
+  query(
+    'WITH RECURSIVE f(a, b) AS (SELECT 0, 1 UNION ALL SELECT b, a + b FROM f LIMIT 50) SELECT max(a) FROM f',
+  ),
   query(`SELECT json_extract('{"a":[1,2,{"b":3.5}]}', '$.a[2].b'), json_group_array(id) FROM t WHERE id < 5`),
   query('SELECT id, row_number() OVER (ORDER BY x DESC) FROM t ORDER BY x DESC LIMIT 3'),
   query('SELECT twice(21), twice(x) FROM t WHERE id = 7'),

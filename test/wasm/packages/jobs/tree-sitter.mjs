@@ -13,7 +13,8 @@ const document = JSON.stringify({ a: [1, 2.5e3, null, 'é\u{1f600}'], b: { c: tr
 const results = [parser.parse(document).rootNode.toString(), parser.parse('{"a": ]').rootNode.hasError];
 
 parser.setLanguage(javascript);
-const line = (i) => `export const f${i} = async ({ a, ...b }, [c = ${i}]) => (a ?? \`\${c}\`).map((x) => x ** ${i});\n`;
+const line = (i) =>
+  `export const f${i} = async ({ a, ...b }, [c = ${i}]) => (a ?? \`\${c}\`).map((x) => x ** ${i});\n`;
 const source = Array.from({ length: 400 }, (_, i) => line(i)).join('');
 const tree = parser.parse(source);
 let nodes = 0;

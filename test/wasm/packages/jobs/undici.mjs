@@ -10,7 +10,9 @@ const server = createServer((incoming, response) => {
     response.setHeader('x-long', 'v'.repeat(3000));
     if (incoming.url === '/chunked') for (let i = 0; i < 50; i++) response.write(`${i},`.repeat(i));
     if (incoming.url === '/empty') response.statusCode = 204;
-    response.end(incoming.url === '/empty' ? undefined : `${incoming.method} ${Buffer.concat(chunks).length}`);
+    response.end(
+      incoming.url === '/empty' ? undefined : `${incoming.method} ${Buffer.concat(chunks).length}`,
+    );
   });
 });
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));

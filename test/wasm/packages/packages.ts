@@ -1,0 +1,136 @@
+// Unmodified packages with insitu/wasm in the place of WebAssembly, on every Node that is supported: what they print is
+// compared with the same under V8, and their modules have to run in place. Ends with 'N passed, N failed'.
+//   node --import tsx test/wasm/packages/packages.ts [--all] [--nodes 20,22] [--only NAME] [--store DIR]
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { install } from '../../../loader/images/install.ts';
+import { type Node, nodes } from './nodes.ts';
+import { here, root, temporaryDirectory } from './places.ts';
+import { type Row, rows } from './table.ts';
+
+const { values } = parseArgs({
+  options: {
+    all: { type: 'boolean' }, // also what takes longer than a routine run has
+    nodes: { type: 'string' },
+    only: { type: 'string' },
+    store: { type: 'string' }, // kept; else images are made anew
+  },
+});
+const directory = temporaryDirectory('insitu-packages-');
+const store = values.store ?? join(directory, 'store');
+const timeout = 120_000; // ms a job
+let passed = 0;
+let failed = 0;
+
+function tell(name: string, wrong: string | undefined): void {
+  if (wrong === undefined) passed++;
+  else failed++;
+  console.log(wrong === undefined ? ` ok  ${name}` : `FAIL ${name}\n${wrong.replace(/^/gm, '     ')}`);
+}
+
+type Way = 'v8' | 'in-place' | 'copy';
+
+interface Ended {
+  /** What it printed, and how it ended. */
+  outcome: string;
+  stderr: string;
+  explained: { image: string | null; reason: string }[];
+}
+
+let runs = 0;
+
+function run({ path }: Node, { command }: Row, way: Way): Promise<Ended> {
+  const explanations = join(directory, `explained-${runs++}`);
+  const { NODE_OPTIONS: _, ...inherited } = process.env;
+  const env = { ...inherited, INSITU_STORE: store, INSITU_PLACE: way, INSITU_EXPLAIN: explanations };
+  const preload = way === 'v8' ? [] : ['--import', here('preload.mjs')];
+  const child = spawn(path, [...preload, ...command], { cwd: root, env, timeout, killSignal: 'SIGKILL' });
+  child.stdin.end();
+  const [out, err]: [Buffer[], Buffer[]] = [[], []];
+  child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (status, signal) => {
+      const lines = existsSync(explanations)
+        ? readFileSync(explanations, 'utf8').split('\n').filter(Boolean)
+        : [];
+      resolve({
+        outcome: `${Buffer.concat(out)}\n${signal ?? `status ${status}`}`,
+        stderr: `${Buffer.concat(err)}`,
+        explained: lines.map((line) => JSON.parse(line)),
+      });
+    });
+  });
+}
+
+/** What two outcomes differ in. */
+function difference(found: string, expected: string): string {
+  let at = 0;
+  while (found[at] === expected[at]) at++;
+  const piece = (text: string) => JSON.stringify(text.slice(Math.max(0, at - 20), at + 60));
+  return `at ${at}: ${piece(found)}; want ${piece(expected)}`;
+}
+
+function wrongPlace({ modules, makesModules }: Row, { explained }: Ended, images: Map<string, string>) {
+  const elsewhere = explained.filter(({ image }) => image === null).map(({ reason }) => reason);
+  if (elsewhere.length > 0 && !makesModules) return `left to V8: ${elsewhere.join('; ')}`;
+  const used = new Set(explained.map(({ image }) => image));
+  const missing = modules.filter(({ name }) => !used.has(images.get(name) ?? ''));
+  return missing.length === 0 ? undefined : `not in place: ${missing.map(({ name }) => name).join(' ')}`;
+}
+
+function judge(row: Row, own: Ended, v8: Ended, images: Map<string, string>): string | undefined {
+  if (!v8.outcome.endsWith('status 0')) return `fails under V8: ${v8.outcome.slice(-200)}\n${v8.stderr}`;
+  if (own.outcome !== v8.outcome)
+    return `${difference(own.outcome, v8.outcome)}\n${own.stderr.slice(0, 2000)}`;
+  return wrongPlace(row, own, images);
+}
+
+/** Paths of the images by the names of the modules. */
+async function installAll({ name, modules }: Row): Promise<Map<string, string> | undefined> {
+  const images = new Map<string, string>();
+  try {
+    for (const module of modules) {
+      const began = performance.now();
+      const cpu = process.cpuUsage();
+      const { image, status, record } = await install(module.bytes(), {
+        tier: 'quick',
+        root: store,
+        from: module.name,
+      });
+      images.set(module.name, image);
+      const { user } = process.cpuUsage(cpu);
+      const took = `${((performance.now() - began) / 1000).toFixed(1)} s, ${(user / 1e6).toFixed(1)} s of it translating`;
+      console.log(`     ${module.name}: ${status}, ${record.tier} tier: ${took}`);
+    }
+    return images;
+  } catch (error) {
+    tell(`${name} is compiled`, (error as Error).stack ?? String(error));
+    return undefined;
+  }
+}
+
+async function check(row: Row, all: readonly Node[]): Promise<void> {
+  const images = await installAll(row);
+  if (images === undefined) return;
+  for (const node of all) {
+    const ways: Way[] = node === all[0] ? ['in-place', 'copy'] : ['in-place'];
+    const v8 = await run(node, row, 'v8');
+    for (const way of ways)
+      tell(`${row.name}, ${node.version}, ${way}`, judge(row, await run(node, row, way), v8, images));
+  }
+}
+
+const all = nodes(values.nodes?.split(',').map(Number));
+const wanted = rows.filter(
+  ({ name, long }) => (values.all || !long) && (values.only === undefined || name.includes(values.only)),
+);
+for (const row of wanted) await check(row, all);
+for (const { name } of rows.filter(({ long }) => long && !values.all))
+  console.log(`     ${name}: with --all`);
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed ? 1 : 0;

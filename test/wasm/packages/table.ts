@@ -1,0 +1,70 @@
+// The packages: what each runs, and which of its modules have an image.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { here, inPackage } from './places.ts';
+
+export interface Module {
+  name: string;
+  bytes: () => Uint8Array;
+}
+
+export interface Row {
+  name: string;
+  /** Of Node: a script and its arguments. */
+  command: string[];
+  /** All of them run in place. */
+  modules: Module[];
+  /** Modules that the package makes while it runs, for a function each, are V8's. */
+  makesModules?: boolean;
+  /** Takes longer than a routine run has. */
+  long?: boolean;
+}
+
+const file = (name: string): Module => ({ name, bytes: () => readFileSync(inPackage(name)) });
+const job = (name: string): string[] => [here(`jobs/${name}.mjs`)];
+
+/** What a package keeps as text. */
+const inScript = (name: string): Module => ({
+  name,
+  bytes: () => createRequire(import.meta.url)(name) as Uint8Array,
+});
+
+const parser = 'web-tree-sitter/web-tree-sitter.wasm';
+const grammars = ['json', 'javascript'].map((name) => `tree-sitter-${name}/tree-sitter-${name}.wasm`);
+
+export const rows: Row[] = [
+  {
+    name: 'quickjs-emscripten',
+    command: job('quickjs'),
+    modules: [file('@jitl/quickjs-wasmfile-release-sync/wasm')],
+  },
+  { name: 'sql.js', command: job('sqljs'), modules: [file('sql.js/dist/sql-wasm.wasm')], makesModules: true },
+  {
+    name: '@sqlite.org/sqlite-wasm',
+    command: job('sqlite-wasm'),
+    modules: [file('@sqlite.org/sqlite-wasm/sqlite3.wasm')],
+    makesModules: true,
+  },
+  {
+    name: '@resvg/resvg-wasm',
+    command: job('resvg'),
+    modules: [file('@resvg/resvg-wasm/index_bg.wasm')],
+  },
+  { name: 'web-tree-sitter', command: job('tree-sitter'), modules: [parser, ...grammars].map(file) },
+  { name: 'undici', command: job('undici'), modules: [inScript('undici/lib/llhttp/llhttp_simd-wasm.js')] },
+  {
+    name: 'esbuild-wasm',
+    command: [
+      inPackage('esbuild-wasm/bin/esbuild'),
+      ...[
+        inPackage('undici'),
+        '--bundle',
+        '--minify',
+        '--platform=node',
+        '--target=es2020',
+        '--sourcemap=inline',
+      ],
+    ],
+    modules: [file('esbuild-wasm/esbuild.wasm')],
+  },
+];
