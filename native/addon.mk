@@ -6,11 +6,15 @@ ADDON_FLAGS := $(COMMON) -fPIC -ftls-model=initial-exec -D_GNU_SOURCE
 ENTER_ARCH := $(if $(filter arm64,$(ARCH)),wasm/enter_aarch64.S,wasm/enter_x86_64.S)
 TLS_ARCH := $(if $(filter arm64,$(ARCH)),tls_aarch64.S,tls_x86_64.S)
 
-addon: $(OUT)/insitu.node $(OUT)/small.so
+addon: $(OUT)/insitu.node $(OUT)/small.so $(OUT)/wasmtime_start
 
 $(OUT)/small.so: small.c
 	@mkdir -p $(@D)
 	$(CC) -O2 -fPIC -shared -nostdlib -Wl,-z,relro,-z,now -o $@ $<
+
+$(OUT)/wasmtime_start: wasmtime_start.c
+	@mkdir -p $(@D)
+	$(CC) -O2 -Wall -Wextra -Werror -Wl,-z,relro,-z,now -o $@ $< -ldl
 
 $(OUT)/insitu.node: $(ADDON_OBJECTS)
 	@mkdir -p $(@D)

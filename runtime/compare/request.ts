@@ -1,6 +1,14 @@
 import type { Totals } from '../../loader/evidence.ts';
 
-export type WayName = 'in-place' | 'copy-load' | 'dlopen' | 'execve' | 'mmap-floor';
+export type WayName =
+  | 'in-place'
+  | 'copy-load'
+  | 'dlopen'
+  | 'execve'
+  | 'mmap-floor'
+  | 'v8'
+  | 'v8-eager'
+  | 'wasmtime';
 
 /** What a sample process is to do. Sizes and offsets in bytes. */
 export interface Request {

@@ -1,0 +1,31 @@
+// The one other small module that is loaded before the one that is measured.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { install } from '../../../loader/images/install.ts';
+import { SMALL, type SmallModule } from './request.ts';
+
+const name = (text: string) => [text.length, ...Buffer.from(text)];
+const section = (id: number, ...bytes: number[]) => [id, bytes.length, ...bytes];
+
+/** (module (memory 1) (table 1 funcref) (elem (i32.const 0) 0) (data (i32.const 0) "*")
+ *    (func (export "small") (result i32) (i32.load8_u (i32.const 0)))) */
+const bytes = Uint8Array.from([
+  ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+  ...section(1, 1, 0x60, 0, 1, 0x7f),
+  ...section(3, 1, 0),
+  ...section(4, 1, 0x70, 0, 1),
+  ...section(5, 1, 0, 1),
+  ...section(7, 1, ...name(SMALL.name), 0, 0),
+  ...section(9, 1, 0, 0x41, 0, 0x0b, 1, 0),
+  ...section(10, 1, 7, 0, 0x41, 0, 0x2d, 0, 0, 0x0b),
+  ...section(11, 1, 0, 0x41, 0, 0x0b, 1, SMALL.result),
+]);
+
+/** Leaves the module and a store with its image in a directory. @throws what install throws */
+export async function makeSmall(directory: string): Promise<SmallModule> {
+  const file = join(directory, 'small.wasm');
+  const root = join(directory, 'store');
+  writeFileSync(file, bytes);
+  await install(bytes, { root, tier: 'quick', from: file });
+  return { file, root };
+}
