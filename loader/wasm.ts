@@ -7,7 +7,7 @@ export type Handle = object & { readonly __handle: never };
 export type Owned = [handle: Handle, address: number];
 
 export interface WasmAddon {
-  wasmThread(service: () => void): ArrayBuffer;
+  wasmThread(service: (instance?: number, index?: number) => unknown): ArrayBuffer;
   wasmShape(image: ImageHandle): [names: string, words: Uint32Array];
   wasmFacts(image: ImageHandle): { sha256: Buffer; sourceSize: number; tier: number; instanceSize: number };
   wasmMemory(buffer: ArrayBuffer | Uint8Array, id: number, maxPages: number): Owned;
@@ -20,7 +20,6 @@ export interface WasmAddon {
   wasmCell(): Owned;
   wasmCellLoad(address: number, bytes: number): void;
   wasmCellStore(address: number, bytes: number): void;
-  wasmHost(image: ImageHandle, typeIndex: number, dispatcher: () => void): [...Owned, instance: number];
   wasmFindType(image: ImageHandle, keyLow: number, keyHigh: number): number;
   wasmInstance(
     image: ImageHandle,

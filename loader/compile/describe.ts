@@ -1,5 +1,6 @@
 // The binary description of a compiled module, as assembler: what native/wasm/description.h reads where it is mapped.
 // References to code are distances, which the linker fills in: nothing is left to be relocated at load.
+import { IMAGE_FORMAT } from '../images/layout.ts';
 import { pointerNames } from './body.ts';
 import { isPointerGlobal, type Layout } from './layout.ts';
 import { type MemoryImage, memoryImage } from './memory-image.ts';
@@ -10,7 +11,6 @@ import { moduleShape } from './shape.ts';
 import { signatureName, typeKey } from './signature.ts';
 import type { Bodies, Unit } from './units.ts';
 
-const FORMAT = 1;
 const PAGE = 4096;
 
 /** What the compiler may use, by its own word: cpu.h has the same bits. */
@@ -37,6 +37,7 @@ ${[
       `#ifdef __${name}__\n\t.set cpu_features, cpu_features | 0x${(1 << bit).toString(16)}\n#endif`,
   )
   .join('\n')}`;
+const NO_FUNCTION = 0xffff_ffff;
 const NONE = 0xffff_ffff_ffff_ffffn;
 
 export interface Described {
@@ -246,6 +247,13 @@ class Describer {
     });
   }
 
+  private patches(): void {
+    for (const { run, at, size } of this.image.patches) {
+      this.out.u32(run, size);
+      this.out.u64(BigInt(at));
+    }
+  }
+
   private start(): number {
     const { start } = this.module;
     if (start === undefined) return 0;
@@ -256,7 +264,7 @@ class Describer {
   private head(options: Described): void {
     const { out, layout, module, bodies } = this;
     out.raw(new TextEncoder().encode('insituwa'));
-    out.u32(FORMAT, options.machine);
+    out.u32(IMAGE_FORMAT, options.machine);
     out.symbol('cpu_features');
     out.u32(options.tier === 'quick' ? 1 : 2);
     out.raw(options.sha256);
@@ -282,6 +290,7 @@ class Describer {
     out.list(module.elements.length, 8, () => this.elements());
     out.list(module.data.length, 8, () => this.data());
     out.list(this.image.runs.length, 8, () => this.runs());
+    out.list(this.image.patches.length, 8, () => this.patches());
     out.list(this.layout.longTypeIndices.length, 4, () => out.u32(...this.layout.longTypeIndices));
     out.list(shape.words.length, 4, () => out.u32(...shape.words));
     out.list(shape.names.length, 1, () => out.raw(shape.names));
@@ -289,15 +298,34 @@ class Describer {
     return out.assemble(CPU_FEATURES);
   }
 
+  /** Every piece of code, and which function it is; thunks and wrappers are none. */
+  private codeStarts(): { name: string; index: number }[] {
+    const first = this.module.imported.functions;
+    const starts: { name: string; index: number }[] = [];
+    this.module.bodies.forEach((_, own) => {
+      const index = first + own;
+      const isTail = this.bodies.facts.tailCallers.has(index);
+      starts.push({ name: `${isTail ? 'n' : 'c'}${index}`, index });
+      const { code, tail } = pointerNames(index, this.bodies.facts);
+      const others = new Set([`c${index}`, code, ...(tail === null ? [] : [tail])]);
+      others.delete(isTail ? `n${index}` : `c${index}`);
+      for (const name of others) starts.push({ name, index: NO_FUNCTION });
+    });
+    const names = new Set([...this.thunks].map((index) => signatureName(this.module.types[index] as FunctionType)));
+    for (const name of names)
+      starts.push({ name: `enter_${name}`, index: NO_FUNCTION }, { name: `leave_${name}`, index: NO_FUNCTION });
+    return starts;
+  }
+
   /** What is not read at load. */
   private behind(): void {
     const { out, module } = this;
-    const first = module.imported.functions;
-    out.listBehind(module.bodies.length, 4, () => {
-      module.bodies.forEach((_, own) => {
-        const name = this.bodies.facts.tailCallers.has(first + own) ? 'n' : 'c';
-        out.distance(`${name}${first + own}`);
-      });
+    const starts = this.codeStarts();
+    out.listBehind(starts.length, 4, () => {
+      for (const { name, index } of starts) {
+        out.distance(name);
+        out.u32(index);
+      }
     });
     const names = functionNames(module);
     out.listBehind(names.length, 1, () => out.raw(names));

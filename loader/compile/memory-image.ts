@@ -1,5 +1,6 @@
-// The first content of a module's own memories, as whole pages: what active data segments with constant offsets would
-// write. It is mapped copy-on-write, so nothing is copied at instantiation but what the program then writes to.
+// The first content of memories, as whole pages: what active data segments with constant offsets write. It is mapped
+// copy-on-write, so nothing is copied at instantiation but what the program then writes to. A memory that is imported
+// may hold something already; where it does, the patches are copied, which are the bytes that segments really have.
 import type { DataSegment, Module } from './module.ts';
 import { Reader } from './reader.ts';
 
@@ -10,8 +11,17 @@ export interface Run {
   bytes: Uint8Array;
 }
 
+export interface Patch {
+  /** Index of the run that holds the bytes. */
+  run: number;
+  /** In the memory, bytes. */
+  at: number;
+  size: number;
+}
+
 export interface MemoryImage {
   runs: Run[];
+  patches: Patch[];
   /** Data segments that are wholly in it. */
   taken: Set<number>;
 }
@@ -49,7 +59,7 @@ function placeable(module: Module): Placed[] {
     const at = constantOffset(module, segment);
     const size = segment.bytes.end - segment.bytes.start;
     const limit = (module.memories[memory]?.min ?? 0) * WASM_PAGE;
-    if (at === null || memory < module.imported.memories || at + size > limit || at + size > MAX_IMAGE) break;
+    if (at === null || at + size > limit || at + size > MAX_IMAGE) break;
     placed.push({ index, memory, at, segment });
   }
   return placed;
@@ -71,6 +81,18 @@ function runsOf(placed: Placed[]): { memory: number; from: number; to: number }[
   return runs;
 }
 
+/** In order, and without overlaps: all of a run's bytes are as the last segment left them. */
+function merged(patches: Patch[]): Patch[] {
+  const result: Patch[] = [];
+  for (const patch of [...patches].sort((a, b) => a.run - b.run || a.at - b.at)) {
+    const last = result[result.length - 1];
+    if (last !== undefined && last.run === patch.run && patch.at <= last.at + last.size)
+      last.size = Math.max(last.size, patch.at + patch.size - last.at);
+    else result.push({ ...patch });
+  }
+  return result;
+}
+
 export function memoryImage(module: Module): MemoryImage {
   // Elements are written before data: where that can trap, nothing of the data may be there.
   const placed = placeable(module);
@@ -79,10 +101,13 @@ export function memoryImage(module: Module): MemoryImage {
     at: from,
     bytes: new Uint8Array(to - from),
   }));
+  const patches: Patch[] = [];
   for (const { memory, at, segment } of placed) {
     const bytes = module.bytes.subarray(segment.bytes.start, segment.bytes.end);
-    const run = runs.find((one) => one.memory === memory && at >= one.at && at < one.at + one.bytes.length);
-    run?.bytes.set(bytes, at - run.at);
+    const run = runs.findIndex((one) => one.memory === memory && at >= one.at && at < one.at + one.bytes.length);
+    if (bytes.length === 0) continue;
+    (runs[run] as Run).bytes.set(bytes, at - (runs[run] as Run).at);
+    patches.push({ run, at, size: bytes.length });
   }
-  return { runs, taken: new Set(placed.map(({ index }) => index)) };
+  return { runs, patches: merged(patches), taken: new Set(placed.map(({ index }) => index)) };
 }

@@ -1,6 +1,8 @@
 // Writes a description: numbers in order, code by name, and pieces that come later and are referred to by their place.
 // The result is assembler text for one read-only section and the note that leads to it.
 
+import { IMAGE_FORMAT } from '../images/layout.ts';
+
 interface Deferred {
   /** Where the piece's place is to be written. */
   from: number;
@@ -160,7 +162,7 @@ function note(size: number): string {
 \t.long 7, 16, 1
 \t.asciz "insitu"
 \t.balign 4
-\t.long 1
+\t.long ${IMAGE_FORMAT}
 \t.long insitu_description - .
 \t.long ${size}
 \t.long 0`;

@@ -12,8 +12,8 @@
 // beside it under its name (ARCH-CPU.FORMAT.sig, .checkpoint); and a journal, which the directories up here are free
 // for, and which makes several entries appear at once: a name in entries/ that it holds as unfinished is no entry.
 
-/** Of the images: those of another one are not loaded, and made anew. */
-export const IMAGE_FORMAT = 1;
+/** Of the images (native/wasm/description.h: kFormat): those of another one are not loaded, and made anew. */
+export const IMAGE_FORMAT = 2;
 
 export const MARKER = 'STORE';
 /** First line of the marker. */

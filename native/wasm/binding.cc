@@ -85,9 +85,34 @@ void call_script(Runtime& runtime, napi_ref reference) {
   throw_on(runtime);
 }
 
+/// At its first call: JavaScript makes what hands its arguments over, and keeps it for as long as the instance.
+void bind(Runtime& runtime, Host& host) {
+  const auto env = static_cast<napi_env>(runtime.env);
+  napi_handle_scope scope;
+  napi_open_handle_scope(env, &scope);
+  napi_value service, receiver, function, arguments[2];
+  napi_get_reference_value(env, state_of(runtime).service, &service);
+  napi_get_undefined(env, &receiver);
+  napi_create_double(env, static_cast<double>(reinterpret_cast<uint64_t>(host.owner)), &arguments[0]);
+  napi_create_uint32(env, host.index, &arguments[1]);
+  napi_ref reference = nullptr;
+  if (napi_call_function(env, receiver, service, 2, arguments, &function) == napi_ok)
+    napi_create_reference(env, function, 0, &reference);
+  else
+    napi_get_and_clear_last_exception(env, &function);
+  napi_close_handle_scope(env, scope);
+  host.reference = reference;
+}
+
 void call_host(wasm_host* head) {
-  auto* host = reinterpret_cast<Host*>(head);
-  call_script(*Runtime::of(head->runtime), static_cast<napi_ref>(host->reference));
+  Runtime& runtime = *Runtime::of(head->runtime);
+  auto& host = *reinterpret_cast<Host*>(head);
+  if (host.reference == nullptr) bind(runtime, host);
+  if (host.reference == nullptr) {
+    runtime.trace_length = 0;
+    trap(runtime, WASM_TRAP_STACK);  // what fails there is a lack of stack
+  }
+  call_script(runtime, static_cast<napi_ref>(host.reference));
 }
 
 uint64_t serve(Runtime& runtime, Service service, const wasm_memory& memory, std::initializer_list<uint64_t> arguments) {
@@ -328,28 +353,6 @@ Napi::Value store_cell(const Info& info) {
   return info.Env().Undefined();
 }
 
-/// (image, type index, function) -> [handle, address of its wasm_function, of what stands in an instance's place]. The
-/// function is held weakly.
-Napi::Value make_host(const Info& info) {
-  const Napi::Env env = info.Env();
-  const Image& image = image_at(info, 0);
-  const uint32_t type = u32_at(info, 1);
-  auto host = std::make_unique<Host>();
-  host->head.runtime = &runtime_now().shared;
-  host->function = {image.key_of(type), image.code(image.type(type).leave), host.get(), nullptr};
-  napi_ref reference;
-  napi_create_reference(env, info[2], 0, &reference);
-  host->reference = reference;
-  Napi::Array pair = Napi::Array::New(env, 3);
-  pair.Set(2u, number(env, host.get()));
-  pair.Set(1u, number(env, &host->function));
-  pair.Set(0u, Napi::External<Host>::New(env, host.release(), [](Napi::Env at, Host* old) {
-             napi_delete_reference(at, static_cast<napi_ref>(old->reference));
-             delete old;
-           }));
-  return pair;
-}
-
 /// (image, key of a type as two numbers) -> its index in the image, or -1: whose thunks a function can be called by.
 Napi::Value find_type(const Info& info) {
   const Image& image = image_at(info, 0);
@@ -389,11 +392,14 @@ Napi::Value make_instance(const Info& info) {
   auto instance = std::make_unique<Instance>(runtime_now(), image);
   instance->link(links);
   const LoadedImage loaded = image_of_handle(info, 0);
-  map_memory_image(image, loaded.fd, loaded.start, links, info[6].ToBoolean());
+  instance->set_source(loaded.fd, loaded.start, info[6].ToBoolean());
   Napi::Array pair = Napi::Array::New(env, 2);
   pair.Set(1u, number(env, instance->base()));
-  pair.Set(0u,
-           Napi::External<Instance>::New(env, instance.release(), [](Napi::Env, Instance* old) { delete old; }));
+  pair.Set(0u, Napi::External<Instance>::New(env, instance.release(), [](Napi::Env at, Instance* old) {
+             for (const Host& host : old->hosts())
+               if (host.reference != nullptr) napi_delete_reference(at, static_cast<napi_ref>(host.reference));
+             delete old;
+           }));
   return pair;
 }
 
@@ -463,8 +469,15 @@ Napi::Value function_facts(const Info& info) {
   Runtime& runtime = runtime_now();
   wasm_function function;
   memcpy(&function, runtime.shared.slots, sizeof function);
-  Image* image = image_of(reinterpret_cast<uint64_t>(function.code));
   Napi::Array facts = Napi::Array::New(env, 3);
+  const auto* host = static_cast<const Host*>(function.instance);
+  if (host->image == nullptr) {
+    facts.Set(0u, number(env, host->owner));
+    facts.Set(1u, host->index);
+    facts.Set(2u, ~static_cast<int32_t>(host->index));
+    return facts;
+  }
+  Image* image = image_of(reinterpret_cast<uint64_t>(function.code));
   facts.Set(0u, number(env, function.instance));
   facts.Set(1u, -1);
   if (image == nullptr) return facts;
@@ -547,7 +560,6 @@ void add_exports(Napi::Env env, Napi::Object exports, LoadedImage (*image_at)(co
   set("wasmCell", caught<make_cell>);
   set("wasmCellLoad", caught<load_cell>);
   set("wasmCellStore", caught<store_cell>);
-  set("wasmHost", caught<make_host>);
   set("wasmFindType", caught<find_type>);
   set("wasmInstance", caught<make_instance>);
   set("wasmInitialize", caught<initialize>);

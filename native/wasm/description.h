@@ -10,7 +10,7 @@
 namespace insitu::wasm {
 
 constexpr char kMagic[8] = {'i', 'n', 's', 'i', 't', 'u', 'w', 'a'};
-constexpr uint32_t kFormat = 1;
+constexpr uint32_t kFormat = 2;
 constexpr uint32_t kNoteType = 1;
 
 /// The note's descriptor.
@@ -45,7 +45,7 @@ struct Description {
   uint32_t imported_functions, imported_tables, imported_memories, imported_globals, imported_tags, tag_count;
   uint32_t start;  // index in refs + 1, or ~(imported function), 0: none
   uint32_t reserved;
-  List types, refs, tables, memories, globals, elements, data, runs, keys, shape, names, starts,
+  List types, refs, tables, memories, globals, elements, data, runs, patches, keys, shape, names, starts,
       function_names;
 };
 
@@ -106,6 +106,19 @@ struct Data {
   uint32_t size;
   int32_t bytes;  // behind the description
   Expression offset;
+};
+
+/// Where a piece of code begins, and of which function it is; ~0 for thunks.
+struct Start {
+  int32_t code;
+  uint32_t function;
+};
+
+/// What segments write of a run.
+struct Patch {
+  uint32_t run;
+  uint32_t size;
+  uint64_t at;  // in the memory
 };
 
 /// Whole pages of the file that are a memory's first content, mapped copy-on-write.

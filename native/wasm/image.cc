@@ -140,16 +140,13 @@ bool Image::holds(uint64_t address) const {
 
 std::optional<uint32_t> Image::function_at(uint64_t address) const {
   const List& starts = description_->starts;
-  const auto* places = list<int32_t>(starts);
-  std::optional<uint32_t> best;
-  int64_t best_place = 0;
+  const auto* all = list<Start>(starts);
+  const Start* best = nullptr;
   const int64_t place = static_cast<int64_t>(address - reinterpret_cast<uint64_t>(base_));
-  for (uint32_t i = 0; i < starts.count; i++) {
-    if (places[i] > place || (best && places[i] < best_place)) continue;
-    best = i + description_->imported_functions;
-    best_place = places[i];
-  }
-  return best;
+  for (uint32_t i = 0; i < starts.count; i++)
+    if (all[i].code <= place && (best == nullptr || all[i].code > best->code)) best = &all[i];
+  if (best == nullptr || best->function == ~uint32_t{0}) return std::nullopt;
+  return best->function;
 }
 
 std::string Image::function_name(uint32_t index) const {

@@ -1,5 +1,6 @@
 #include "instance.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 
 #include <cstdlib>
@@ -29,6 +30,25 @@ uint64_t read_leb(const uint8_t*& at, bool is_signed) {
 bool inside(uint64_t at, uint64_t size, uint64_t limit) {
   uint64_t end;
   return !__builtin_add_overflow(at, size, &end) && end <= limit;
+}
+
+/// Pages of anonymous memory without an entry are zeros (Documentation/admin-guide/mm/pagemap.rst: 63 present,
+/// 62 swapped). More than so many pages are not looked at.
+bool is_untouched(uint64_t address, uint64_t size) {
+  static const int pagemap = static_cast<int>(sys::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
+  constexpr uint64_t kMost = 4096;
+  uint64_t entries[512];
+  const uint64_t page = page_size(), count = size / page;
+  if (pagemap < 0 || count > kMost) return false;
+  for (uint64_t done = 0; done < count;) {
+    const uint64_t some = count - done < std::size(entries) ? count - done : std::size(entries);
+    const long got = sys::pread(pagemap, entries, some * sizeof entries[0], (address / page + done) * sizeof entries[0]);
+    if (got != static_cast<long>(some * sizeof entries[0])) return false;
+    for (uint64_t i = 0; i < some; i++)
+      if (entries[i] >> 62 != 0) return false;
+    done += some;
+  }
+  return true;
 }
 
 size_t cell_bytes(uint8_t type) {
@@ -77,8 +97,13 @@ void Instance::link(const Links& links) {
     at<wasm_memory*>(d.memories_at)[i] = links.memories[i];
     at<uint8_t*>(d.bases_at)[i] = links.memories[i]->base;
   }
-  for (uint32_t i = 0; i < links.functions.size(); i++)
-    if (links.functions[i] != nullptr) at<wasm_function>(d.functions_at)[i] = *links.functions[i];
+  hosts_.reserve(d.imported_functions);
+  for (uint32_t i = 0; i < d.imported_functions; i++) {
+    if (links.functions[i] != nullptr)
+      at<wasm_function>(d.functions_at)[i] = *links.functions[i];
+    else
+      make_host(i);
+  }
   const auto* tables = image_.list<Table>(d.tables);
   for (uint32_t i = 0; i < links.tables.size(); i++) *at<wasm_table*>(tables[i].at) = links.tables[i];
   const auto* globals = image_.list<Global>(d.globals);
@@ -94,6 +119,21 @@ void Instance::link(const Links& links) {
   }
   const auto* keys = image_.list<uint32_t>(d.keys);
   for (uint32_t i = 0; i < d.keys.count; i++) at<uint64_t>(d.keys_at)[i] = image_.key_of(keys[i]);
+}
+
+uint32_t Instance::function_type(uint32_t index) const {
+  const auto* shape = image_.list<uint32_t>(image_.description().shape);
+  return shape[shape[4] + index];
+}
+
+void Instance::make_host(uint32_t index) {
+  Host& host = hosts_.emplace_back();
+  host.head.runtime = &runtime_.shared;
+  host.owner = base_;
+  host.index = index;
+  const uint32_t type = function_type(index);
+  at<wasm_function>(image_.description().functions_at)[index] = {
+      image_.key_of(type), image_.code(image_.type(type).leave), &host, nullptr};
 }
 
 /// Constant expressions (core specification 3.4.12), extended ones too; ref.func has a place in an int32_t here.
@@ -237,6 +277,30 @@ void Instance::initialize_elements() {
   }
 }
 
+/// Copy-on-write over pages that nobody has touched. False where that can't be.
+bool Instance::map_run(const Run& run) const {
+  const bool own = run.memory >= image_.description().imported_memories;
+  uint8_t* const to = memory(run.memory).base + run.at;
+  if (copy_ || (!own && !is_untouched(reinterpret_cast<uint64_t>(to), run.size))) return false;
+  const long got = sys::mmap(reinterpret_cast<uint64_t>(to), run.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED,
+                             file_, start_ + image_.file_offset(image_.at(run.bytes)));
+  return !sys::failed(got);
+}
+
+void Instance::initialize_memories() {
+  const Description& d = image_.description();
+  const auto* runs = image_.list<Run>(d.runs);
+  const auto* patches = image_.list<Patch>(d.patches);
+  uint32_t patch = 0;
+  for (uint32_t i = 0; i < d.runs.count; i++) {
+    const bool mapped = map_run(runs[i]);
+    for (; patch < d.patches.count && patches[patch].run == i; patch++) {
+      const Patch& p = patches[patch];
+      if (!mapped) memcpy(memory(runs[i].memory).base + p.at, image_.at(runs[i].bytes) + (p.at - runs[i].at), p.size);
+    }
+  }
+}
+
 void Instance::initialize_data() {
   const Description& d = image_.description();
   const auto* data = image_.list<Data>(d.data);
@@ -252,6 +316,7 @@ void Instance::initialize() {
   initialize_globals();
   initialize_tables();
   initialize_elements();
+  initialize_memories();
   initialize_data();
 }
 
@@ -315,21 +380,6 @@ uint64_t grow_table(wasm_table& table, bool functions, uint64_t count, const was
   }
   table.size = old + count;
   return old;
-}
-
-void map_memory_image(const Image& image, int fd, uint64_t start, const Links& links, bool copy) {
-  const Description& d = image.description();
-  const auto* runs = image.list<Run>(d.runs);
-  for (uint32_t i = 0; i < d.runs.count; i++) {
-    uint8_t* const to = links.memories[runs[i].memory]->base + runs[i].at;
-    const uint8_t* const from = image.at(runs[i].bytes);
-    if (!copy) {
-      const long got = sys::mmap(reinterpret_cast<uint64_t>(to), runs[i].size, PROT_READ | PROT_WRITE,
-                                 MAP_PRIVATE | MAP_FIXED, fd, start + image.file_offset(from));
-      if (!sys::failed(got)) continue;
-    }
-    memcpy(to, from, runs[i].size);
-  }
 }
 
 }  // namespace insitu::wasm

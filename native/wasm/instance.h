@@ -10,7 +10,7 @@ namespace insitu::wasm {
 
 /// Where an instance's imports are: addresses, one list each, in the order of the module's imports of that kind.
 struct Links {
-  std::vector<const wasm_function*> functions;  // 0: a Host is made of `hosts`
+  std::vector<const wasm_function*> functions;  // 0: one of JavaScript
   std::vector<wasm_table*> tables;
   std::vector<wasm_memory*> memories;  // all of them, the module's own too
   std::vector<void*> globals;
@@ -37,7 +37,11 @@ class Instance {
   void* global(uint32_t index) const;
   wasm_function function_reference(int32_t place) const;
 
+  /// `file` is the image's, for mappings of memory content; `copy`: read instead.
   void link(const Links& links);
+  void set_source(int file, uint64_t start, bool copy) { file_ = file, start_ = start, copy_ = copy; }
+  const std::vector<Host>& hosts() const { return hosts_; }
+  uint32_t function_type(uint32_t index) const;
   /// The instantiation proper (core specification 4.5.4): globals, tables, elements, data. May trap: within enter.
   void initialize();
   /// For JavaScript, kept as long as the instance.
@@ -61,9 +65,12 @@ class Instance {
     uint64_t words[4];
   };
   Value evaluate(const Expression& expression) const;
+  void make_host(uint32_t index);
   void initialize_globals();
   void initialize_tables();
   void initialize_elements();
+  void initialize_memories();
+  bool map_run(const Run& run) const;
   void initialize_data();
   Value element_value(const Element& element, uint32_t index) const;
 
@@ -71,6 +78,10 @@ class Instance {
   const Image& image_;
   uint8_t* base_;
   std::vector<std::unique_ptr<Record>> records_;
+  std::vector<Host> hosts_;
+  int file_ = -1;
+  uint64_t start_ = 0;
+  bool copy_ = false;
 };
 
 /// Standalone ones too. `count` elements of null. Throws std::bad_alloc.
@@ -78,7 +89,5 @@ void allocate_table(wasm_table& table, bool functions, uint64_t count, uint64_t 
 void free_table(wasm_table& table, bool functions);
 /// The old size, or ~0 where it can't grow by that.
 uint64_t grow_table(wasm_table& table, bool functions, uint64_t count, const wasm_function* function, uint64_t reference);
-/// Maps the first content of the module's own memories copy-on-write from `fd`, the image's file at `start`.
-void map_memory_image(const Image& image, int fd, uint64_t start, const Links& links, bool copy);
 
 }  // namespace insitu::wasm

@@ -30,11 +30,13 @@ struct Record {
   wasm_enter enter;
 };
 
-/// A function of JavaScript as compiled code calls it.
+/// A function of JavaScript as compiled code calls it: stands where an instance does, and has no image.
 struct Host {
   wasm_host head;
-  wasm_function function;
-  void* reference;  // napi_ref, weak: whoever made it keeps the function
+  const void* image = nullptr;
+  uint8_t* owner = nullptr;  // the instance that imports it
+  uint32_t index = 0;        // among its imported functions
+  void* reference = nullptr;  // napi_ref, weak, since the first call: the owner keeps the function
 };
 
 constexpr uint32_t kMaxTraceFrames = 64;

@@ -11,7 +11,17 @@ const RECORD = 16383;
 const RETURNED = 0;
 const THREW = 1;
 
-const slots = wasm.wasmThread(() => serve());
+/** Makes what compiled code calls for an imported function, by the address of the instance that imports it. */
+let bindImport = (_instance: number, _index: number): unknown => undefined;
+
+export function onImportCalled(bind: (instance: number, index: number) => unknown): void {
+  bindImport = bind;
+}
+
+const slots = wasm.wasmThread((instance, index) => {
+  if (instance !== undefined && index !== undefined) return bindImport(instance, index);
+  return serve();
+});
 export const i32 = new Int32Array(slots);
 export const u32 = new Uint32Array(slots);
 export const f32 = new Float32Array(slots);

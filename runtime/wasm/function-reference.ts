@@ -16,6 +16,8 @@ export interface FunctionOwner {
   /** The exported function of that index; always the same object. */
   functionAt(index: number): AnyFunction;
   findTag(address: number): boolean;
+  /** Has the functions that were made so far known here; later ones are when they are made. */
+  registerFunctions(): void;
 }
 
 export interface Origin {
@@ -26,26 +28,43 @@ export interface Origin {
 
 const origins = new WeakMap<AnyFunction, Origin>();
 const owners = new Map<number, WeakRef<FunctionOwner>>();
-/** Functions of JavaScript that compiled code refers to, by the address that stands in an instance's place. */
-const hosts = new Map<number, WeakRef<{ function: AnyFunction }>>();
+/** Instances whose functions were not asked about yet. */
+let unregistered: WeakRef<FunctionOwner>[] = [];
+/** Functions that are known to be none of compiled code. */
+const plain = new WeakSet<object>();
 
 export function registerOwner(owner: FunctionOwner): void {
-  owners.set(owner.instance, new WeakRef(owner));
+  const weak = new WeakRef(owner);
+  owners.set(owner.instance, weak);
+  unregistered.push(weak);
+  ended.register(owner, { instance: owner.instance, weak });
 }
+
+const ended = new FinalizationRegistry<{ instance: number; weak: WeakRef<FunctionOwner> }>(({ instance, weak }) => {
+  // Another instance may be at that address by now.
+  if (owners.get(instance) === weak) owners.delete(instance);
+  unregistered = unregistered.filter((one) => one !== weak);
+});
+
+export const ownerOf = (instance: number): FunctionOwner | undefined => owners.get(instance)?.deref();
 
 export function registerFunction(function_: AnyFunction, origin: Origin): void {
   origins.set(function_, origin);
 }
 
-export function registerHost(address: number, host: { function: AnyFunction }): void {
-  hosts.set(address, new WeakRef(host));
+/** What compiled code a function stands for. */
+export function originOf(value: object): Origin | undefined {
+  if (plain.has(value)) return undefined;
+  for (const owner of unregistered) owner.deref()?.registerFunctions();
+  unregistered = [];
+  const origin = origins.get(value as AnyFunction);
+  if (origin === undefined) plain.add(value);
+  return origin;
 }
-
-export const originOf = (value: unknown): Origin | undefined => origins.get(value as AnyFunction);
 
 /** @throws TypeError for what is no function of WebAssembly */
 export function takeFunction(value: unknown): FunctionWords {
-  const origin = typeof value === 'function' ? origins.get(value as AnyFunction) : undefined;
+  const origin = typeof value === 'function' ? originOf(value) : undefined;
   if (origin === undefined) throw new TypeError('WebAssembly objects are opaque: function-typed object expected');
   return {
     read() {
@@ -68,9 +87,7 @@ export function functionAtSlot(slot: number): AnyFunction | null {
   if (u32[2 * slot + 2] === 0 && u32[2 * slot + 3] === 0) return null;
   if (slot !== 0) u32.copyWithin(0, 2 * slot, 2 * slot + 8);
   const [instance, index] = wasm.wasmFunctionFacts();
-  const host = hosts.get(instance)?.deref();
-  if (index < 0 && host !== undefined) return host.function;
-  const owner = owners.get(instance)?.deref();
+  const owner = ownerOf(instance);
   if (owner === undefined || index < 0) throw new TypeError('function of an instance that is gone');
   return owner.functionAt(index);
 }

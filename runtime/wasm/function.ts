@@ -1,8 +1,7 @@
 // Functions across the boundary: exported ones as functions of JavaScript, and those of JavaScript for compiled code.
 // Arguments are converted in order (ToWebAssemblyValue, JS API 5.7) before any of them is stored, because a conversion
 // can run a program that uses the slots itself.
-import type { ImageHandle } from '../../loader/native.ts';
-import { type Handle, wasm } from '../../loader/wasm.ts';
+import { wasm } from '../../loader/wasm.ts';
 import {
   f32,
   f64,
@@ -17,20 +16,21 @@ import {
   u32,
   wasmCall,
 } from './boundary.ts';
-import { takeFunction, type FunctionWords } from './function-reference.ts';
+import { type FunctionWords, functionAtSlot, takeFunction } from './function-reference.ts';
 import type { Watched } from './memory.ts';
 import * as Type from './shape.ts';
-import type { FunctionType, ValueType } from './shape.ts';
+import type { Shape, ValueType } from './shape.ts';
 
 /** What functions of an instance need of it. */
 export interface Callee {
   /** Address of the instance. */
-  instance: number;
-  /** Whose size may have changed while JavaScript ran. */
-  memories: Watched[];
+  readonly instance: number;
+  readonly shape: Shape;
+  /** Whose size may have changed while JavaScript ran; at least one. */
+  readonly memories: Watched[];
 }
 
-type AnyFunction = (...args: never[]) => unknown;
+export type AnyFunction = (...args: never[]) => unknown;
 type Slots = Int32Array | Float32Array | Float64Array;
 
 /** The view that a number of that type is stored through, and how many of its elements a slot has; null for others. */
@@ -168,197 +168,203 @@ function refreshAll(memories: Watched[]): void {
   for (const memory of memories) if (memory.shared || memory.buffer.byteLength !== memory.size) memory.refresh();
 }
 
-/**
- * An exported function. Its name is its index, its length its number of parameters; it can't be constructed.
- * @param record address of what is called; 0: asked for at the first call
- */
-export function exportedFunction(
-  callee: Callee,
-  type: FunctionType,
-  name: string,
-  findRecord: () => number,
-  toFunction: (slot: number) => unknown,
-): AnyFunction {
-  const numbers = type.params.every((param) => numberView(param) !== null);
-  const plainResult = type.results.length === 0 || numberView(type.results[0] as ValueType) !== null;
-  if (numbers && plainResult && type.params.length <= 6 && type.results.length <= 1)
-    return numericFunction(callee, type, name, findRecord);
-  return generalFunction(callee, type, name, findRecord, toFunction);
+/** What a call needs, found at the first one. */
+interface Plan {
+  record: number;
+  memory: Watched;
+  memories: Watched[];
+  /** Of parameters that are all numbers: where each is stored. */
+  views: [Slots, Slots, Slots, Slots, Slots, Slots];
+  at: [number, number, number, number, number, number];
+  /** Where a single number is read from; null for none. */
+  result: Slots | null;
+  /** Takes any arguments, where views cannot. */
+  general: ((args: unknown[]) => unknown) | null;
 }
 
-/** One for each number of parameters, so that V8 compiles each for what it does. */
-function numericFunction(
-  callee: Callee,
-  { params, results }: FunctionType,
-  name: string,
-  findRecord: () => number,
-): AnyFunction {
-  const { memories } = callee;
-  const single = memories.length === 1;
-  const memory = memories[0] as Watched;
-  let record = 0;
-  const result = results.length === 0 ? null : (numberView(results[0] as ValueType)?.view ?? null);
-  const call = (): number | undefined => {
-    if (!single) refreshAll(memories);
-    else if (memory.shared || memory.buffer.byteLength !== memory.size) memory.refresh();
-    if (record === 0) record = findRecord();
-    f64[RECORD] = record;
-    wasmCall();
-    if (i32[STATUS_32] !== 0) raise();
-    return result === null ? undefined : result[0];
+const UNUSED: Slots = f64;
+
+function planOf(owner: Callee, index: number, place: number): Plan {
+  const typeIndex = owner.shape.functionTypeIndex(index);
+  const { params, results } = owner.shape.type(typeIndex);
+  for (const type of [...params, ...results])
+    if (type === Type.V128 || type === Type.EXNREF)
+      throw new TypeError('type incompatibility when transforming from/to JS');
+  const { memories } = owner;
+  const record = wasm.wasmRecord(owner.instance, place, typeIndex);
+  const numbers = params.map(numberView);
+  const [first] = results;
+  const isPlain = results.length === 0 || (results.length === 1 && numberView(first as ValueType) !== null);
+  const fits = isPlain && memories.length === 1 && params.length <= 6 && numbers.every((view) => view !== null);
+  const views = Array.from({ length: 6 }, (_, i) => numbers[i]?.view ?? UNUSED) as Plan['views'];
+  const at = Array.from({ length: 6 }, (_, i) => i * (numbers[i]?.scale ?? 1)) as Plan['at'];
+  return {
+    record,
+    memory: memories[0] as Watched,
+    memories,
+    views,
+    at,
+    result: first === undefined ? null : (numberView(first)?.view ?? null),
+    general: fits ? null : generalCall(record, memories, params, results),
   };
-  const views = params.map((param) => numberView(param)?.view as Slots);
-  const at = params.map((param, index) => index * (numberView(param)?.scale ?? 1));
-  const [v0, v1, v2, v3, v4, v5] = views as [Slots, Slots, Slots, Slots, Slots, Slots];
-  const [i0, i1, i2, i3, i4, i5] = at as [number, number, number, number, number, number];
-  switch (params.length) {
-    case 0:
-      return { [name]: () => call() }[name] as AnyFunction;
-    case 1:
-      return {
-        [name]: (a: number) => {
-          v0[i0] = +a;
-          return call();
-        },
-      }[name] as AnyFunction;
-    case 2:
-      return {
-        [name]: (a: number, b: number) => {
-          const x = +a;
-          v1[i1] = +b;
-          v0[i0] = x;
-          return call();
-        },
-      }[name] as AnyFunction;
-    case 3:
-      return {
-        [name]: (a: number, b: number, c: number) => {
-          const x = +a;
-          const y = +b;
-          v2[i2] = +c;
-          v1[i1] = y;
-          v0[i0] = x;
-          return call();
-        },
-      }[name] as AnyFunction;
-    case 4:
-      return {
-        [name]: (a: number, b: number, c: number, d: number) => {
-          const x = +a;
-          const y = +b;
-          const z = +c;
-          v3[i3] = +d;
-          v2[i2] = z;
-          v1[i1] = y;
-          v0[i0] = x;
-          return call();
-        },
-      }[name] as AnyFunction;
-    case 5:
-      return {
-        [name]: (a: number, b: number, c: number, d: number, e: number) => {
-          const x = +a;
-          const y = +b;
-          const z = +c;
-          const w = +d;
-          v4[i4] = +e;
-          v3[i3] = w;
-          v2[i2] = z;
-          v1[i1] = y;
-          v0[i0] = x;
-          return call();
-        },
-      }[name] as AnyFunction;
-    default:
-      return {
-        [name]: (a: number, b: number, c: number, d: number, e: number, f: number) => {
-          const x = +a;
-          const y = +b;
-          const z = +c;
-          const w = +d;
-          const v = +e;
-          v5[i5] = +f;
-          v4[i4] = v;
-          v3[i3] = w;
-          v2[i2] = z;
-          v1[i1] = y;
-          v0[i0] = x;
-          return call();
-        },
-      }[name] as AnyFunction;
-  }
 }
 
-function generalFunction(
-  callee: Callee,
-  { params, results }: FunctionType,
-  name: string,
-  findRecord: () => number,
-  toFunction: (slot: number) => unknown,
-): AnyFunction {
-  let record = 0;
-  const { memories } = callee;
-  const call = (...args: unknown[]): unknown => {
-    if (record === 0) {
-      if (params.includes(Type.V128) || results.includes(Type.V128) || params.includes(Type.EXNREF))
-        throw new TypeError('type incompatibility when transforming from/to JS');
-      record = findRecord();
-    }
+function generalCall(
+  record: number,
+  memories: Watched[],
+  params: ValueType[],
+  results: ValueType[],
+): (args: unknown[]) => unknown {
+  return (args) => {
     storeAll(params, args, 0);
     refreshAll(memories);
     f64[RECORD] = record;
     wasmCall();
     if (i32[STATUS_32] !== 0) raise();
     if (results.length === 0) return undefined;
-    const values = readAll(results, 0, toFunction);
+    const values = readAll(results, 0, functionAtSlot);
     return values.length === 1 ? values[0] : values;
   };
-  const named = { [name]: (...args: unknown[]) => call(...args) }[name] as AnyFunction;
-  Object.defineProperty(named, 'length', { value: params.length });
-  return named;
+}
+
+function enter(plan: Plan): number | undefined {
+  const { memory, result } = plan;
+  if (memory.shared || memory.buffer.byteLength !== memory.size) memory.refresh();
+  f64[RECORD] = plan.record;
+  wasmCall();
+  if (i32[STATUS_32] !== 0) raise();
+  return result === null ? undefined : result[0];
+}
+
+/**
+ * An exported function: its name is its index, its length its number of parameters, and it can't be constructed. Nothing
+ * is looked up before it is called. One for each number of parameters, so that V8 compiles each for what it does.
+ */
+export function exportedFunction(owner: Callee, index: number, place: number): AnyFunction {
+  const name = String(index);
+  let plan: Plan | null = null;
+  switch (owner.shape.parameterCount(index)) {
+    case 0:
+      return {
+        [name]: () => {
+          plan ??= planOf(owner, index, place);
+          return plan.general === null ? enter(plan) : plan.general([]);
+        },
+      }[name] as AnyFunction;
+    case 1:
+      return {
+        [name]: (a: number) => {
+          plan ??= planOf(owner, index, place);
+          if (plan.general !== null) return plan.general([a]);
+          plan.views[0][plan.at[0]] = +a;
+          return enter(plan);
+        },
+      }[name] as AnyFunction;
+    case 2:
+      return {
+        [name]: (a: number, b: number) => {
+          plan ??= planOf(owner, index, place);
+          if (plan.general !== null) return plan.general([a, b]);
+          const x = +a;
+          plan.views[1][plan.at[1]] = +b;
+          plan.views[0][plan.at[0]] = x;
+          return enter(plan);
+        },
+      }[name] as AnyFunction;
+    case 3:
+      return {
+        [name]: (a: number, b: number, c: number) => {
+          plan ??= planOf(owner, index, place);
+          if (plan.general !== null) return plan.general([a, b, c]);
+          const x = +a;
+          const y = +b;
+          plan.views[2][plan.at[2]] = +c;
+          plan.views[1][plan.at[1]] = y;
+          plan.views[0][plan.at[0]] = x;
+          return enter(plan);
+        },
+      }[name] as AnyFunction;
+    case 4:
+      return {
+        [name]: (a: number, b: number, c: number, d: number) => {
+          plan ??= planOf(owner, index, place);
+          if (plan.general !== null) return plan.general([a, b, c, d]);
+          const x = +a;
+          const y = +b;
+          const z = +c;
+          plan.views[3][plan.at[3]] = +d;
+          plan.views[2][plan.at[2]] = z;
+          plan.views[1][plan.at[1]] = y;
+          plan.views[0][plan.at[0]] = x;
+          return enter(plan);
+        },
+      }[name] as AnyFunction;
+    case 5:
+      return {
+        [name]: (a: number, b: number, c: number, d: number, e: number) => {
+          plan ??= planOf(owner, index, place);
+          if (plan.general !== null) return plan.general([a, b, c, d, e]);
+          const x = +a;
+          const y = +b;
+          const z = +c;
+          const w = +d;
+          plan.views[4][plan.at[4]] = +e;
+          plan.views[3][plan.at[3]] = w;
+          plan.views[2][plan.at[2]] = z;
+          plan.views[1][plan.at[1]] = y;
+          plan.views[0][plan.at[0]] = x;
+          return enter(plan);
+        },
+      }[name] as AnyFunction;
+    case 6:
+      return {
+        [name]: (a: number, b: number, c: number, d: number, e: number, f: number) => {
+          plan ??= planOf(owner, index, place);
+          if (plan.general !== null) return plan.general([a, b, c, d, e, f]);
+          const x = +a;
+          const y = +b;
+          const z = +c;
+          const w = +d;
+          const v = +e;
+          plan.views[5][plan.at[5]] = +f;
+          plan.views[4][plan.at[4]] = v;
+          plan.views[3][plan.at[3]] = w;
+          plan.views[2][plan.at[2]] = z;
+          plan.views[1][plan.at[1]] = y;
+          plan.views[0][plan.at[0]] = x;
+          return enter(plan);
+        },
+      }[name] as AnyFunction;
+    default: {
+      const call = {
+        [name]: (...args: unknown[]) => {
+          plan ??= planOf(owner, index, place);
+          return (plan.general as (args: unknown[]) => unknown)(args);
+        },
+      }[name] as AnyFunction;
+      Object.defineProperty(call, 'length', { value: owner.shape.parameterCount(index) });
+      return call;
+    }
+  }
 }
 
 // ---- functions of JavaScript
 
-export interface HostFunction {
-  handle: Handle;
-  /** Of its wasm_function. */
-  address: number;
-  /** Held by compiled code weakly: whoever holds the handle holds this. */
-  dispatcher: () => void;
-  /** What stands in an instance's place in its words. */
-  instance: number;
-}
-
-/** What compiled code calls in the place of a function of JavaScript. */
-export function hostFunction(
-  image: ImageHandle,
-  typeIndex: number,
-  type: FunctionType,
-  target: AnyFunction,
-  callee: Callee,
-  toFunction: (slot: number) => unknown,
-): HostFunction {
-  const dispatcher = dispatcherOf(type, target, callee, toFunction);
-  const [handle, address, instance] = wasm.wasmHost(image, typeIndex, dispatcher);
-  return { handle, address, dispatcher, instance };
-}
-
-function dispatcherOf(
-  { params, results }: FunctionType,
-  target: AnyFunction,
-  callee: Callee,
-  toFunction: (slot: number) => unknown,
-): () => void {
-  const { memories } = callee;
+/** What compiled code calls for a function of JavaScript: takes the arguments from the slots, and stores the results. */
+export function dispatcherOf(owner: Callee, index: number, target: AnyFunction): () => void {
+  const { memories, shape } = owner;
+  const { params, results } = shape.type(shape.functionTypeIndex(index));
   const views = params.map(numberView);
   const [result] = results;
   const resultView = result === undefined ? null : (numberView(result)?.view ?? null);
-  const simple = views.every((view) => view !== null) && results.length <= 1 && (result === undefined || resultView !== null);
-  if (!simple || params.length > 4) {
+  const simple =
+    params.length <= 4 &&
+    views.every((view) => view !== null) &&
+    (results.length === 0 || (results.length === 1 && resultView !== null));
+  if (!simple) {
     return () => {
       try {
-        const returned = Reflect.apply(target, undefined, readAll(params, 0, toFunction) as never[]);
+        const returned = Reflect.apply(target, undefined, readAll(params, 0, functionAtSlot) as never[]);
         storeResults(results, returned);
       } catch (error) {
         throwToCompiled(error);
@@ -366,21 +372,7 @@ function dispatcherOf(
       refreshAll(memories);
     };
   }
-  const function_ = target as (...args: number[]) => unknown;
-  const [a, b, c, d] = views.map((view) => (view as { view: Slots }).view) as [Slots, Slots, Slots, Slots];
-  const [, bAt, cAt, dAt] = views.map((view, index) => (view as { scale: number }).scale * index) as number[] as [
-    number,
-    number,
-    number,
-    number,
-  ];
-  const call: () => unknown = [
-    () => function_(),
-    () => function_(a[0] as number),
-    () => function_(a[0] as number, b[bAt] as number),
-    () => function_(a[0] as number, b[bAt] as number, c[cAt] as number),
-    () => function_(a[0] as number, b[bAt] as number, c[cAt] as number, d[dAt] as number),
-  ][params.length] as () => unknown;
+  const call = numericCall(target as (...args: number[]) => unknown, views as { view: Slots; scale: number }[]);
   return () => {
     try {
       const returned = call();
@@ -390,6 +382,26 @@ function dispatcherOf(
     }
     refreshAll(memories);
   };
+}
+
+function numericCall(
+  target: (...args: number[]) => unknown,
+  views: { view: Slots; scale: number }[],
+): () => unknown {
+  const [a, b, c, d] = views.map(({ view }) => view) as [Slots, Slots, Slots, Slots];
+  const [, bAt, cAt, dAt] = views.map(({ scale }, index) => scale * index) as [number, number, number, number];
+  switch (views.length) {
+    case 0:
+      return () => target();
+    case 1:
+      return () => target(a[0] as number);
+    case 2:
+      return () => target(a[0] as number, b[bAt] as number);
+    case 3:
+      return () => target(a[0] as number, b[bAt] as number, c[cAt] as number);
+    default:
+      return () => target(a[0] as number, b[bAt] as number, c[cAt] as number, d[dAt] as number);
+  }
 }
 
 function storeResults(types: ValueType[], returned: unknown): void {

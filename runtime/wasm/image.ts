@@ -4,7 +4,7 @@ import type { Found } from '../../loader/images/find.ts';
 import type { ImageHandle } from '../../loader/native.ts';
 import { loadWasmImage, wasm } from '../../loader/wasm.ts';
 import { policy } from './policy.ts';
-import { readShape, type Shape } from './shape.ts';
+import { Shape } from './shape.ts';
 
 export type Place = 'in-place' | 'copy';
 
@@ -23,7 +23,7 @@ export class CompiledImage {
   }
 
   get shape(): Shape {
-    this.known ??= readShape(wasm.wasmShape(this.handle));
+    this.known ??= new Shape(wasm.wasmShape(this.handle));
     return this.known;
   }
 

@@ -1,21 +1,14 @@
 // Instantiation of a compiled module (JS API 5.2: instantiate the core of a WebAssembly module).
 import { type Handle, wasm } from '../../loader/wasm.ts';
-import { i32, raise, STATUS_32 } from './boundary.ts';
-import { type Callee, exportedFunction, type HostFunction, hostFunction } from './function.ts';
-import {
-  type AnyFunction,
-  functionAtSlot,
-  originOf,
-  registerFunction,
-  registerHost,
-  registerOwner,
-} from './function-reference.ts';
+import { i32, onImportCalled, raise, STATUS_32 } from './boundary.ts';
+import { type AnyFunction, type Callee, dispatcherOf, exportedFunction } from './function.ts';
+import { type FunctionOwner, originOf, ownerOf, registerFunction, registerOwner } from './function-reference.ts';
 import { type GlobalState, GlobalState as GlobalStateClass, globalFor, globalState } from './global.ts';
 import type { CompiledImage } from './image.ts';
 import { putImmutable } from './immutable-import.ts';
 import { checkMemory, checkTag } from './link-check.ts';
 import { createMemory, type MemoryState, NO_MEMORY, stateOf, type Watched } from './memory.ts';
-import type { FunctionType, Limits, Shape } from './shape.ts';
+import { FUNCTION, type FunctionType, GLOBAL, type Limits, MEMORY, type Shape, TABLE } from './shape.ts';
 import { type TableState, TableState as TableStateClass, tableFor, tableState } from './table.ts';
 import { tagAddress, tagFor } from './tag.ts';
 import { V8 } from './v8.ts';
@@ -30,19 +23,25 @@ export class ImportMismatch extends Error {
   }
 }
 
+onImportCalled((instance, index) => (ownerOf(instance) as LinkedInstance).bind(index));
+
 /** Something that only V8 can link. */
 export class NeedsV8 extends Error {}
 
 /** An instance of compiled code. */
-export class LinkedInstance implements Callee {
+export class LinkedInstance implements Callee, FunctionOwner {
   readonly image: CompiledImage;
   readonly shape: Shape;
   memories: Watched[] = [];
   private readonly linear: MemoryState[] = [];
   private readonly tables: TableState[] = [];
   private readonly globals: GlobalState[] = [];
-  private readonly functions: (AnyFunction | undefined)[] = [];
+  private readonly functions = new Map<number, AnyFunction>();
+  private readonly places = new Map<number, number>();
+  private registered = false;
+  /** Functions of JavaScript that it imports, and what compiled code calls for them. */
   private readonly targets: (AnyFunction | undefined)[] = [];
+  private readonly dispatchers: (() => void)[] = [];
   /** What compiled code of this instance refers to without JavaScript's knowing. */
   private readonly keeps = new Set<object>();
   private readonly handle: Handle;
@@ -69,7 +68,14 @@ export class LinkedInstance implements Callee {
   }
 
   private typeOf(index: number): FunctionType {
-    return this.shape.types[this.shape.functions[index] as number] as FunctionType;
+    return this.shape.type(this.shape.functionTypeIndex(index));
+  }
+
+  /** At the first call of an imported function. */
+  bind(index: number): () => void {
+    const dispatcher = dispatcherOf(this, index, this.targets[index] as AnyFunction);
+    this.dispatchers.push(dispatcher);
+    return dispatcher;
   }
 
   // ---- imports
@@ -88,8 +94,7 @@ export class LinkedInstance implements Callee {
       else if (kind === 'global') globals.push(this.linkGlobal(index, globals.length, value));
       else tags.push(this.linkTag(index, tags.length, value));
     });
-    for (let i = this.linear.length; i < shape.memories.length; i++)
-      this.linear.push(createMemory(shape.memories[i] as Shape['memories'][number]));
+    for (let i = this.linear.length; i < shape.memoryCount; i++) this.linear.push(createMemory(shape.memory(i)));
     for (const state of this.linear) this.watch(state);
     if (this.memories.length === 0) this.memories.push(NO_MEMORY);
     return { functions, tables, globals, tags, memories: this.linear.map(({ address }) => address) };
@@ -111,27 +116,10 @@ export class LinkedInstance implements Callee {
       // References may go both ways.
       owner.keep(this);
       for (const memory of owner.memories) if (memory !== NO_MEMORY) this.watch(memory);
-      return wasm.wasmRecord(owner.instance, origin.place, owner.shape.functions[origin.index] as number);
+      return wasm.wasmRecord(owner.instance, origin.place, owner.shape.functionTypeIndex(origin.index));
     }
-    const host: HostFunction = hostFunction(
-      this.image.handle,
-      this.shape.functions[index] as number,
-      type,
-      value as AnyFunction,
-      this,
-      functionAtSlot,
-    );
-    const self = this;
-    const registered = {
-      get function() {
-        return self.functionAt(index);
-      },
-    };
-    registerHost(host.instance, registered);
-    this.keeps.add(registered);
-    this.keeps.add(host);
     this.targets[index] = value as AnyFunction;
-    return host.address;
+    return 0;
   }
 
   private linkTable(at: number, index: number, value: unknown): number {
@@ -140,7 +128,7 @@ export class LinkedInstance implements Callee {
       if (value instanceof V8.Table) throw new NeedsV8('imports a table of V8');
       throw new ImportMismatch(at, 'table import requires a WebAssembly.Table');
     }
-    const wanted = this.shape.tables[index] as Shape['tables'][number];
+    const wanted = this.shape.table(index);
     const { size } = state;
     if (size < wanted.min)
       throw new ImportMismatch(at, `table import has ${size}, which is below the required minimum of ${wanted.min}`);
@@ -157,7 +145,7 @@ export class LinkedInstance implements Callee {
   private linkMemory(at: number, value: unknown): void {
     if (!(value instanceof V8.Memory))
       throw new ImportMismatch(at, 'memory import must be a WebAssembly.Memory object');
-    const wanted = this.shape.memories[this.linear.length] as Shape['memories'][number];
+    const wanted = this.shape.memory(this.linear.length);
     const state = stateOf(value);
     const pages = state.size / 65536;
     if (pages < wanted.min)
@@ -177,7 +165,7 @@ export class LinkedInstance implements Callee {
   }
 
   private linkGlobal(at: number, index: number, value: unknown): number {
-    const wanted = this.shape.globals[index] as Shape['globals'][number];
+    const wanted = this.shape.global(index);
     const state = globalState(value);
     if (state !== undefined) {
       if (state.type.mutable !== wanted.mutable)
@@ -202,7 +190,7 @@ export class LinkedInstance implements Callee {
   private linkTag(at: number, index: number, value: unknown): number {
     if (!(value instanceof V8.Tag)) throw new ImportMismatch(at, 'tag import requires a WebAssembly.Tag');
     this.keeps.add(value);
-    const { params } = this.shape.types[this.shape.tags[index] as number] as FunctionType;
+    const { params } = this.shape.tagType(index);
     const wrong = checkTag(params, value);
     if (wrong !== null) throw new ImportMismatch(at, wrong);
     return tagAddress(value, params);
@@ -210,7 +198,7 @@ export class LinkedInstance implements Callee {
 
   /** Knows the tag that stands at an address in this instance. */
   findTag(address: number): boolean {
-    for (let index = 0; index < this.shape.tags.length; index++) {
+    for (let index = 0; index < this.shape.tagCount; index++) {
       if (wasm.wasmTagOf(this.instance, index) !== address) continue;
       this.tagAt(index);
       return true;
@@ -225,43 +213,29 @@ export class LinkedInstance implements Callee {
   // ---- exports
 
   functionAt(index: number): AnyFunction {
-    const known = this.functions[index];
+    return this.functions.get(index) ?? this.makeFunction(index, wasm.wasmPlaceOf(this.instance, index));
+  }
+
+  private makeFunction(index: number, place: number): AnyFunction {
+    const known = this.functions.get(index);
     if (known !== undefined) return known;
-    const place = this.shape.exports.find((entry) => entry.kind === 'function' && entry.index === index)?.place;
-    return this.makeFunction(index, place ?? this.placeOf(index));
-  }
-
-  private placeOf(index: number): number {
-    if (this.targets.length > 0 && index < this.shape.functions.length && this.isImported(index)) return ~index;
-    return wasm.wasmPlaceOf(this.instance, index);
-  }
-
-  private isImported(index: number): boolean {
-    let count = 0;
-    for (const { kind } of this.shape.imports) if (kind === 'function') count++;
-    return index < count;
-  }
-
-  makeFunction(index: number, place: number): AnyFunction {
-    const known = this.functions[index];
-    if (known !== undefined) return known;
-    const typeIndex = this.shape.functions[index] as number;
-    const made = exportedFunction(
-      this,
-      this.shape.types[typeIndex] as FunctionType,
-      String(index),
-      () => wasm.wasmRecord(this.instance, place, typeIndex),
-      functionAtSlot,
-    );
-    this.functions[index] = made;
-    registerFunction(made, { owner: this, index, place });
+    const made = exportedFunction(this, index, place);
+    this.functions.set(index, made);
+    this.places.set(index, place);
+    if (this.registered) registerFunction(made, { owner: this, index, place });
     return made;
+  }
+
+  registerFunctions(): void {
+    this.registered = true;
+    for (const [index, made] of this.functions)
+      registerFunction(made, { owner: this, index, place: this.places.get(index) as number });
   }
 
   private tableAt(index: number): TableState {
     let state = this.tables[index];
     if (state === undefined) {
-      const type = this.shape.tables[index] as Shape['tables'][number];
+      const type = this.shape.table(index);
       state = new TableStateClass(wasm.wasmTableOf(this.instance, index), type, this);
       this.tables[index] = state;
     }
@@ -271,7 +245,7 @@ export class LinkedInstance implements Callee {
   private globalAt(index: number): GlobalState {
     let state = this.globals[index];
     if (state === undefined) {
-      const type = this.shape.globals[index] as Shape['globals'][number];
+      const type = this.shape.global(index);
       state = new GlobalStateClass(wasm.wasmGlobalOf(this.instance, index), type, this);
       this.globals[index] = state;
     }
@@ -279,19 +253,19 @@ export class LinkedInstance implements Callee {
   }
 
   private tagAt(index: number): V8Type.Tag {
-    const { params } = this.shape.types[this.shape.tags[index] as number] as FunctionType;
+    const { params } = this.shape.tagType(index);
     return tagFor(wasm.wasmTagOf(this.instance, index), params);
   }
 
   exports(): V8Type.Exports {
     const object: Record<string, unknown> = Object.create(null);
-    for (const { name, kind, index, place } of this.shape.exports) {
-      if (kind === 'function') object[name] = this.makeFunction(index, place);
-      else if (kind === 'memory') object[name] = (this.linear[index] as MemoryState).memory;
-      else if (kind === 'table') object[name] = tableFor(this.tableAt(index));
-      else if (kind === 'global') object[name] = globalFor(this.globalAt(index));
+    this.shape.forEachExport((name, kind, index, place) => {
+      if (kind === FUNCTION) object[name] = this.makeFunction(index, place);
+      else if (kind === MEMORY) object[name] = (this.linear[index] as MemoryState).memory;
+      else if (kind === TABLE) object[name] = tableFor(this.tableAt(index));
+      else if (kind === GLOBAL) object[name] = globalFor(this.globalAt(index));
       else object[name] = this.tagAt(index);
-    }
+    });
     return Object.freeze(object) as V8Type.Exports;
   }
 

@@ -1,7 +1,6 @@
 // WebAssembly.Module and WebAssembly.Instance over images. What has no image is V8's.
 import { CompiledImage } from './image.ts';
 import { ImportMismatch, LinkedInstance } from './instance.ts';
-import { KINDS } from './shape.ts';
 import { V8 } from './v8.ts';
 import type * as V8Type from './v8.ts';
 
@@ -14,9 +13,9 @@ export function adoptImage(module: object, image: CompiledImage): void {
 }
 
 export const importsOf = (image: CompiledImage) =>
-  image.shape.imports.map(({ module, name, kind }) => ({ module, name, kind }));
+  image.shape.imports.map((entry) => ({ ...entry }));
 
-export const exportsOf = (image: CompiledImage) => image.shape.exports.map(({ name, kind }) => ({ name, kind }));
+export const exportsOf = (image: CompiledImage) => image.shape.exports;
 
 /** Reads imports strictly in their order, each once: getters and Proxies see that. */
 function readImports(image: CompiledImage, imports: unknown, text: string): unknown[] {
@@ -49,5 +48,3 @@ export function instantiate(image: CompiledImage, imports: unknown, text: string
   instance.start();
   return exports;
 }
-
-export { KINDS };

@@ -1,4 +1,4 @@
-// What a compiled module offers and wants, read from its image: loader/compile/shape.ts writes it.
+// What a compiled module offers and wants, read from its image where it is wanted: loader/compile/shape.ts writes it.
 export type ValueType = 0x7f | 0x7e | 0x7d | 0x7c | 0x7b | 0x70 | 0x6f | 0x69;
 export const I32 = 0x7f;
 export const I64 = 0x7e;
@@ -11,6 +11,10 @@ export const EXNREF = 0x69;
 
 export const KINDS = ['function', 'table', 'memory', 'global', 'tag'] as const;
 export type Kind = (typeof KINDS)[number];
+export const FUNCTION = 0;
+export const TABLE = 1;
+export const MEMORY = 2;
+export const GLOBAL = 3;
 
 export interface FunctionType {
   params: ValueType[];
@@ -37,110 +41,131 @@ export interface ImportEntry {
 export interface ExportEntry {
   name: string;
   kind: Kind;
-  index: number;
-  /** Of a function: where the image has it among those that pointers lead to; negative for an imported one. */
-  place: number;
 }
 
-export interface Shape {
-  types: FunctionType[];
-  imports: ImportEntry[];
-  /** Type indices; imported ones come first, here and below. */
-  functions: Uint32Array;
-  tables: TableType[];
-  memories: Limits[];
-  globals: GlobalType[];
-  tags: Uint32Array;
-  exports: ExportEntry[];
-}
+const IMPORT_WORDS = 3;
+const TABLE_WORDS = 6;
+const MEMORY_WORDS = 5;
+const EXPORT_WORDS = 4;
 
-class ShapeReader {
-  private readonly words: Uint32Array;
+export class Shape {
   private readonly names: string;
-  private at = 0;
-  private nameAt = 0;
+  private readonly words: Uint32Array;
+  private readonly types: (FunctionType | undefined)[] = [];
+  private importEntries: ImportEntry[] | undefined;
+  readonly tableCount: number;
+  readonly memoryCount: number;
+  readonly tagCount: number;
+  readonly functionCount: number;
+  readonly exportCount: number;
 
-  constructor(words: Uint32Array, names: string) {
-    this.words = words;
+  constructor([names, words]: [string, Uint32Array]) {
     this.names = names;
+    this.words = words;
+    this.functionCount = this.word(5);
+    this.tableCount = this.word(7);
+    this.memoryCount = this.word(9);
+    this.tagCount = this.word(13);
+    this.exportCount = this.word(15);
   }
 
-  word(): number {
-    return this.words[this.at++] as number;
+  private word(at: number): number {
+    return this.words[at] as number;
   }
 
-  name(length: number): string {
-    const from = this.nameAt;
-    this.nameAt += length;
-    return this.names.slice(from, this.nameAt);
+  type(index: number): FunctionType {
+    let type = this.types[index];
+    if (type === undefined) {
+      const at = this.word(this.word(0) + index);
+      const params = at + 2;
+      const results = params + this.word(at);
+      const end = results + this.word(at + 1);
+      type = {
+        params: Array.from(this.words.subarray(params, results)) as ValueType[],
+        results: Array.from(this.words.subarray(results, end)) as ValueType[],
+      };
+      this.types[index] = type;
+    }
+    return type;
   }
 
-  list<T>(read: () => T): T[] {
-    const items: T[] = [];
-    for (let count = this.word(); count > 0; count--) items.push(read());
-    return items;
+  functionTypeIndex(index: number): number {
+    return this.word(this.word(4) + index);
   }
 
-  indices(): Uint32Array {
-    const count = this.word();
-    this.at += count;
-    return this.words.subarray(this.at - count, this.at);
+  parameterCount(functionIndex: number): number {
+    return this.word(this.word(this.word(0) + this.functionTypeIndex(functionIndex)));
   }
 
-  private valueTypes(count: number): ValueType[] {
-    const types: ValueType[] = [];
-    for (let i = 0; i < count; i++) types.push(this.word() as ValueType);
-    return types;
-  }
-
-  functionType(): FunctionType {
-    const params = this.word();
-    const results = this.word();
-    return { params: this.valueTypes(params), results: this.valueTypes(results) };
-  }
-
-  limits(): Limits {
-    const flags = this.word();
-    const min = this.word() + this.word() * 2 ** 32;
-    const max = this.word() + this.word() * 2 ** 32;
+  private limits(at: number): Limits {
+    const flags = this.word(at);
     return {
-      min,
-      max: flags & 1 ? max : undefined,
+      min: this.word(at + 1) + this.word(at + 2) * 2 ** 32,
+      max: flags & 1 ? this.word(at + 3) + this.word(at + 4) * 2 ** 32 : undefined,
       shared: (flags & 2) !== 0,
       is64: (flags & 4) !== 0,
     };
   }
-}
 
-export function readShape([names, words]: [string, Uint32Array]): Shape {
-  const reader = new ShapeReader(words, names);
-  const kind = () => KINDS[reader.word()] as Kind;
-  const types = reader.list(() => reader.functionType());
-  const lengths: { kind: Kind; module: string; name: string }[] = reader.list(() => {
-    const entry = kind();
-    const moduleLength = reader.word();
-    const nameLength = reader.word();
-    const module = reader.name(moduleLength);
-    return { kind: entry, module, name: reader.name(nameLength) };
-  });
-  const functions = reader.indices();
-  const tables = reader.list(() => {
-    const element = reader.word() as ValueType;
-    return { element, ...reader.limits() };
-  });
-  const memories = reader.list(() => reader.limits());
-  const globals = reader.list(() => ({ type: reader.word() as ValueType, mutable: reader.word() === 1 }));
-  const tags = reader.indices();
-  const exports = reader.list(() => {
-    const entry = kind();
-    const index = reader.word();
-    const name = reader.name(reader.word());
-    return { kind: entry, index, name, place: reader.word() | 0 };
-  });
-  return { types, imports: lengths, functions, tables, memories, globals, tags, exports };
-}
+  table(index: number): TableType {
+    const at = this.word(6) + TABLE_WORDS * index;
+    return { element: this.word(at) as ValueType, ...this.limits(at + 1) };
+  }
 
-/** Equal for equal types. */
-export function typeName({ params, results }: FunctionType): string {
-  return `${params.join(',')}>${results.join(',')}`;
+  memory(index: number): Limits {
+    return this.limits(this.word(8) + MEMORY_WORDS * index);
+  }
+
+  global(index: number): GlobalType {
+    const at = this.word(10) + 2 * index;
+    return { type: this.word(at) as ValueType, mutable: this.word(at + 1) === 1 };
+  }
+
+  tagType(index: number): FunctionType {
+    return this.type(this.word(this.word(12) + index));
+  }
+
+  get imports(): readonly ImportEntry[] {
+    if (this.importEntries !== undefined) return this.importEntries;
+    const entries: ImportEntry[] = [];
+    const count = this.word(3);
+    let at = this.word(2);
+    let name = 0;
+    for (let i = 0; i < count; i++, at += IMPORT_WORDS) {
+      const middle = name + this.word(at + 1);
+      const end = middle + this.word(at + 2);
+      entries.push({
+        module: this.names.slice(name, middle),
+        name: this.names.slice(middle, end),
+        kind: KINDS[this.word(at)] as Kind,
+      });
+      name = end;
+    }
+    this.importEntries = entries;
+    return entries;
+  }
+
+  /** In order. `place` is where the image has a function among those that pointers lead to; negative: imported. */
+  forEachExport(visit: (name: string, kind: number, index: number, place: number) => void): void {
+    const end = this.word(14) + EXPORT_WORDS * this.exportCount;
+    let name = this.word(16);
+    for (let at = this.word(14); at < end; at += EXPORT_WORDS) {
+      const length = this.word(at + 2);
+      visit(
+        this.names.slice(name, name + length),
+        this.word(at),
+        this.word(at + 1),
+        this.word(at + 3) | 0,
+      );
+      name += length;
+    }
+  }
+
+  get exports(): ExportEntry[] {
+    const entries: ExportEntry[] = [];
+    this.forEachExport((name, kind) => {
+      entries.push({ name, kind: KINDS[kind] as Kind });
+    });
+    return entries;
+  }
 }
