@@ -140,33 +140,31 @@ async function main(): Promise<number> {
     throw new Error(`no test suite at ${options.suite}: name one with --suite DIR`);
   const plans = await planAll(scripts());
   const directory = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'insitu-spec-'));
-  try {
-    const ahead = chosen.some((way) => way !== 'v8');
-    const compiled = ahead ? await compileAll(plans, directory) : new Map<string, Compiled>();
-    const answers = await run(plans, chosen, compiled);
-    const reports = plans.flatMap((plan, index) => reportsOf(plan, answers[index] ?? new Map()));
-    const found = plans.flatMap((plan, index) => differencesOf(plan, answers[index] ?? new Map()));
-    printSummary(chosen, reports, found);
-    if (options.json) {
-      const summaries = chosen.map((way) => summarize(way, reports));
-      const json = {
-        node: process.version,
-        suite: options.suite,
-        summaries,
-        files: reports,
-        differences: found,
-      };
-      writeFileSync(options.json, `${JSON.stringify(json, null, 1)}\n`);
-    }
-    // V8 is what the others are held against; its own failures count where it is alone.
-    const tested = reports.filter((report) => report.way !== 'v8' || chosen.length === 1);
-    const sum = (key: 'passed' | 'failed' | 'refused') => tested.reduce((n, report) => n + report[key], 0);
-    const failed = sum('failed') + (tested.length === 0 ? 1 : 0);
-    console.log(`${sum('passed')} passed, ${failed} failed, ${sum('refused')} skipped`);
-    return failed ? 1 : 0;
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
+  process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(2));
+  const ahead = chosen.some((way) => way !== 'v8');
+  const compiled = ahead ? await compileAll(plans, directory) : new Map<string, Compiled>();
+  const answers = await run(plans, chosen, compiled);
+  const reports = plans.flatMap((plan, index) => reportsOf(plan, answers[index] ?? new Map()));
+  const found = plans.flatMap((plan, index) => differencesOf(plan, answers[index] ?? new Map()));
+  printSummary(chosen, reports, found);
+  if (options.json) {
+    const summaries = chosen.map((way) => summarize(way, reports));
+    const json = {
+      node: process.version,
+      suite: options.suite,
+      summaries,
+      files: reports,
+      differences: found,
+    };
+    writeFileSync(options.json, `${JSON.stringify(json, null, 1)}\n`);
   }
+  // V8 is what the others are held against; its own failures count where it is alone.
+  const tested = reports.filter((report) => report.way !== 'v8' || chosen.length === 1);
+  const sum = (key: 'passed' | 'failed' | 'refused') => tested.reduce((n, report) => n + report[key], 0);
+  const failed = sum('failed') + (tested.length === 0 ? 1 : 0);
+  console.log(`${sum('passed')} passed, ${failed} failed, ${sum('refused')} skipped`);
+  return failed ? 1 : 0;
 }
 
 process.exitCode = await main().catch((error: Error) => {
