@@ -19,9 +19,11 @@ export function parse<T extends Options>(
 }
 
 type ValueOf<T extends Options, K> = K extends keyof T
-  ? T[K]['type'] extends 'string'
-    ? string
-    : boolean
+  ? T[K] extends { type: 'string'; multiple: true }
+    ? string[]
+    : T[K]['type'] extends 'string'
+      ? string
+      : boolean
   : boolean;
 
 /**

@@ -15,7 +15,8 @@ export interface RunReport {
   file: string;
   format: Format;
   kind: ProgramKind | null;
-  way: 'execve' | 'runner';
+  /** image and v8: a WebAssembly program, in a process of insitu's own. */
+  way: 'execve' | 'runner' | 'image' | 'v8';
   why: string;
   place: 'in-place' | 'copy';
   backing: Backing;

@@ -1,0 +1,71 @@
+// Programs of WASI preview 1, over node:wasi: what it needs of an instance, a genuine WebAssembly.Memory, ours have.
+import { LoadError } from '../../loader/error.ts';
+import type { Entry, Exports } from '../wasm/v8.ts';
+
+/** What can be linked: a module in place, or V8's. */
+export interface Linkable {
+  readonly imports: readonly Entry[];
+  readonly exports: readonly Entry[];
+  instantiate(imports: object): Exports;
+}
+
+export interface Surroundings {
+  /** argv[0] first. */
+  args: readonly string[];
+  env: NodeJS.ProcessEnv;
+  /** Directories of the host by the names that the program opens them by. */
+  preopens: Readonly<Record<string, string>>;
+}
+
+/** node:wasi's names of them, by the modules that programs import. */
+const versions = { wasi_snapshot_preview1: 'preview1', wasi_unstable: 'unstable' } as const;
+type Interface = keyof typeof versions;
+
+/**
+ * Runs a program to its end.
+ * @returns its exit code: what it gave proc_exit, else 0
+ * @throws LoadError ERR_FORMAT of a module that is no program, ERR_UNSUPPORTED of imports that WASI has not; what ends a
+ *   program otherwise: WebAssembly.RuntimeError, RangeError where its stack was exhausted
+ */
+export async function runPreview1(path: string, module: Linkable, around: Surroundings): Promise<number> {
+  const name = checkProgram(path, module);
+  const { WASI } = await quietly(() => import('node:wasi'));
+  const wasi = new WASI({
+    version: versions[name],
+    args: [...around.args],
+    env: around.env,
+    preopens: { ...around.preopens },
+    returnOnExit: true,
+  });
+  const exports = module.instantiate({ [name]: wasi.wasiImport });
+  return wasi.start({ exports }) ?? 0;
+}
+
+/** @returns the interface that it imports */
+function checkProgram(path: string, { imports, exports }: Linkable): Interface {
+  const has = (name: string, kind: string) =>
+    exports.some((entry) => entry.name === name && entry.kind === kind);
+  if (!has('_start', 'function')) {
+    const text = 'exports no _start; want a WASI program (insitu call calls functions of other modules)';
+    throw new LoadError('ERR_FORMAT', path, text);
+  }
+  if (!has('memory', 'memory'))
+    throw new LoadError('ERR_FORMAT', path, 'exports no memory; want a WASI program, which does');
+  const foreign = imports.find(({ module }) => !Object.hasOwn(versions, module ?? ''));
+  if (foreign !== undefined) {
+    const text = `imports ${foreign.module}.${foreign.name}; want nothing but wasi_snapshot_preview1`;
+    throw new LoadError('ERR_UNSUPPORTED', path, text);
+  }
+  return (imports[0]?.module ?? 'wasi_snapshot_preview1') as Interface;
+}
+
+/** node:wasi warns on stderr that it is experimental, which is no business of the program's. */
+async function quietly<T>(load: () => Promise<T>): Promise<T> {
+  const { emitWarning } = process;
+  process.emitWarning = () => {};
+  try {
+    return await load();
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}
