@@ -1,15 +1,12 @@
 // insitu run of WebAssembly: in this process, as node:wasi and compiled code both need it.
-import { writeSync } from 'node:fs';
 import type { LoadOptions } from '../../loader/index.ts';
 import type { RunReport } from '../program/supervise.ts';
 import { runPreview1, type Surroundings } from '../wasi/preview1.ts';
 import { isTrap, openProgram } from '../wasi/program.ts';
 import { reportOf } from '../wasi/report.ts';
 import { UsageError } from './outcome.ts';
+import { say, TRAPPED } from './say.ts';
 import { printable } from './text.ts';
-
-/** As wasmtime's: that of a program that abort(3) ended, 128 + SIGABRT. */
-const TRAPPED = 134;
 
 export interface WasmRun {
   path: string;
@@ -63,11 +60,6 @@ function trapped(path: string, error: unknown): number {
   const frames = (error.stack ?? '').split('\n').filter((line) => /wasm-function\[/.test(line));
   say([`${path}: trap: ${error.message}`, ...frames].map(printable).join('\n'));
   return TRAPPED;
-}
-
-/** Not by process.stderr: opening that changes the descriptor for the program. */
-export function say(text: string): void {
-  writeSync(2, `insitu: ${text}\n`);
 }
 
 /** Streams of Node make pipes non-blocking; a program that fills one would be told EAGAIN. */

@@ -8,8 +8,26 @@ import type { LoadOptions } from '../../loader/index.ts';
 import { CompiledImage } from '../wasm/image.ts';
 import { NeedsV8 } from '../wasm/instance.ts';
 import { exportsOf, importsOf, instantiate } from '../wasm/module.ts';
+import { EXTERNREF, F32, F64, FUNCREF, FUNCTION, I32, I64, V128, type ValueType } from '../wasm/shape.ts';
 import type { Entry, Exports } from '../wasm/v8.ts';
 import { ModuleReport } from './module-report.ts';
+
+/** Value types by their names: 'i32', 'f64', 'externref' … */
+export interface FunctionType {
+  params: string[];
+  results: string[];
+}
+
+const names = new Map<ValueType, string>([
+  [I32, 'i32'],
+  [I64, 'i64'],
+  [F32, 'f32'],
+  [F64, 'f64'],
+  [V128, 'v128'],
+  [FUNCREF, 'funcref'],
+  [EXTERNREF, 'externref'],
+]);
+const nameOf = (type: ValueType): string => names.get(type) ?? 'exnref';
 
 /** What an instance exports, by name, as WebAssembly.Instance.exports has it. */
 export type ModuleExports = Exports;
@@ -41,6 +59,18 @@ export class LoadedModule implements Disposable {
   /** As WebAssembly.Module.exports lists them. */
   get exports(): Entry[] {
     return exportsOf(this.#opened());
+  }
+
+  /** The type of a function that it exports, as the JavaScript API names value types; undefined where it exports none. */
+  functionType(name: string): FunctionType | undefined {
+    const { shape } = this.#opened();
+    let type: FunctionType | undefined;
+    shape.forEachExport((exported, kind, index) => {
+      if (kind !== FUNCTION || exported !== name) return;
+      const { params, results } = shape.type(shape.functionTypeIndex(index));
+      type = { params: params.map(nameOf), results: results.map(nameOf) };
+    });
+    return type;
   }
 
   /**

@@ -28,36 +28,49 @@ type Interface = keyof typeof versions;
  *   program otherwise: WebAssembly.RuntimeError, RangeError where its stack was exhausted
  */
 export async function runPreview1(path: string, module: Linkable, around: Surroundings): Promise<number> {
-  const name = checkProgram(path, module);
-  const { WASI } = await quietly(() => import('node:wasi'));
-  const wasi = new WASI({
-    version: versions[name],
-    args: [...around.args],
-    env: around.env,
-    preopens: { ...around.preopens },
-    returnOnExit: true,
-  });
-  const exports = module.instantiate({ [name]: wasi.wasiImport });
-  return wasi.start({ exports }) ?? 0;
-}
-
-/** @returns the interface that it imports */
-function checkProgram(path: string, { imports, exports }: Linkable): Interface {
-  const has = (name: string, kind: string) =>
-    exports.some((entry) => entry.name === name && entry.kind === kind);
-  if (!has('_start', 'function')) {
+  if (!exportsOne(module, '_start', 'function')) {
     const text = 'exports no _start; want a WASI program (insitu call calls functions of other modules)';
     throw new LoadError('ERR_FORMAT', path, text);
   }
-  if (!has('memory', 'memory'))
-    throw new LoadError('ERR_FORMAT', path, 'exports no memory; want a WASI program, which does');
-  const foreign = imports.find(({ module }) => !Object.hasOwn(versions, module ?? ''));
+  const { wasi, imports } = await provide(path, module, around);
+  return wasi.start({ exports: module.instantiate(imports) }) ?? 0;
+}
+
+/**
+ * An instance to call functions of, with what WASI it imports, and what it exports to initialize it called.
+ * @throws LoadError ERR_UNSUPPORTED of imports that WASI has not; what instantiating throws
+ */
+export async function instantiateWithWasi(
+  path: string,
+  module: Linkable,
+  around: Surroundings,
+): Promise<Exports> {
+  if (module.imports.length === 0) return module.instantiate({});
+  const { wasi, imports } = await provide(path, module, around);
+  const exports = module.instantiate(imports);
+  // A command's functions can be called too; node:wasi initializes nothing that exports _start.
+  const { _start: _, ...reactor } = exports;
+  wasi.initialize({ exports: reactor });
+  return exports;
+}
+
+async function provide(path: string, module: Linkable, { args, env, preopens }: Surroundings) {
+  const foreign = module.imports.find((entry) => !Object.hasOwn(versions, entry.module ?? ''));
   if (foreign !== undefined) {
     const text = `imports ${foreign.module}.${foreign.name}; want nothing but wasi_snapshot_preview1`;
     throw new LoadError('ERR_UNSUPPORTED', path, text);
   }
-  return (imports[0]?.module ?? 'wasi_snapshot_preview1') as Interface;
+  if (!exportsOne(module, 'memory', 'memory'))
+    throw new LoadError('ERR_FORMAT', path, 'exports no memory; want one, which WASI reads and writes');
+  const name = (module.imports[0]?.module ?? 'wasi_snapshot_preview1') as Interface;
+  const { WASI } = await quietly(() => import('node:wasi'));
+  const where = { args: [...args], env, preopens: { ...preopens } };
+  const wasi = new WASI({ version: versions[name], ...where, returnOnExit: true });
+  return { wasi, imports: { [name]: wasi.wasiImport } };
 }
+
+const exportsOne = ({ exports }: Linkable, name: string, kind: string): boolean =>
+  exports.some((entry) => entry.name === name && entry.kind === kind);
 
 /** node:wasi warns on stderr that it is experimental, which is no business of the program's. */
 async function quietly<T>(load: () => Promise<T>): Promise<T> {
