@@ -89,8 +89,8 @@ async function makeWasi(): Promise<Wasi> {
 
 /** A reactor is initialized, as its convention has it; of a command and of any other module WASI is told the memory. */
 export function initialize(exports: Exports, wasi: Wasi | undefined): void {
-  const { _initialize, _start, ...rest } = exports;
-  if (wasi !== undefined && exports.memory !== undefined) {
-    if (_start === undefined) wasi.initialize({ exports: { ...rest, _initialize } });
+  const { _initialize, _start, memory } = exports;
+  if (wasi !== undefined && memory !== undefined) {
+    if (_start === undefined) wasi.initialize({ exports: { memory, _initialize } });
   } else if (typeof _initialize === 'function') _initialize();
 }

@@ -34,12 +34,15 @@ export interface ModuleRequest {
   evidence?: boolean;
 }
 
-/** The other small module: a memory with data, a table, one function. */
+/** The other small module has what most have: an import and exports, a memory with data, a table, a global. */
 export interface SmallModule {
   file: string;
   /** The store that has its image. */
   root: string;
 }
 
-/** What the small module exports, and what that returns. */
-export const SMALL = { name: 'small', result: 42 } as const;
+/** What the small module imports and exports, and what that returns. */
+export const SMALL = { name: 'small', import: 'twice', result: 42 } as const;
+
+/** What it imports. */
+export const smallImports = { [SMALL.name]: { [SMALL.import]: (value: number) => 2 * value } };

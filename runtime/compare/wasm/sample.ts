@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { native, slot, slots } from '../../../loader/native.ts';
 import { SAMPLE_MARK, type Sample } from '../request.ts';
 import { initialize, MissingImport, type Prepared, prepareImports } from './imports.ts';
-import { type CallRequest, type ModuleRequest, SMALL } from './request.ts';
+import { type CallRequest, type ModuleRequest, SMALL, smallImports } from './request.ts';
 import { type Engine, engineOfImages, engineOfV8 } from './ways.ts';
 
 const request = JSON.parse(process.argv[2] as string) as ModuleRequest;
@@ -33,7 +33,10 @@ function endingOf(call: () => unknown): string {
 }
 
 function warmUp(engine: Engine): void {
-  const { [SMALL.name]: small } = engine.loadSmall(request.small)({}) as Record<string, AnyFunction>;
+  const { [SMALL.name]: small } = engine.loadSmall(request.small)(smallImports) as Record<
+    string,
+    AnyFunction
+  >;
   if (small?.() !== SMALL.result) throw new Error(`the small module is not what it was`);
 }
 

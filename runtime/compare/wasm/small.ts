@@ -7,18 +7,24 @@ import { SMALL, type SmallModule } from './request.ts';
 const name = (text: string) => [text.length, ...Buffer.from(text)];
 const section = (id: number, ...bytes: number[]) => [id, bytes.length, ...bytes];
 
-/** (module (memory 1) (table 1 funcref) (elem (i32.const 0) 0) (data (i32.const 0) "*")
- *    (func (export "small") (result i32) (i32.load8_u (i32.const 0)))) */
+/**
+ * (module (import "small" "twice" (func $twice (param i32) (result i32)))
+ *   (memory (export "memory") 1) (table (export "table") 1 funcref) (global (mut i32) (i32.const 0))
+ *   (func $small (export "small") (result i32) (call $twice (i32.load8_u (i32.const 0))))
+ *   (elem (i32.const 0) $small) (data (i32.const 0) "\15"))
+ */
 const bytes = Uint8Array.from([
   ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-  ...section(1, 1, 0x60, 0, 1, 0x7f),
-  ...section(3, 1, 0),
+  ...section(1, 2, ...[0x60, 1, 0x7f, 1, 0x7f], ...[0x60, 0, 1, 0x7f]),
+  ...section(2, 1, ...name(SMALL.name), ...name(SMALL.import), 0, 0),
+  ...section(3, 1, 1),
   ...section(4, 1, 0x70, 0, 1),
   ...section(5, 1, 0, 1),
-  ...section(7, 1, ...name(SMALL.name), 0, 0),
-  ...section(9, 1, 0, 0x41, 0, 0x0b, 1, 0),
-  ...section(10, 1, 7, 0, 0x41, 0, 0x2d, 0, 0, 0x0b),
-  ...section(11, 1, 0, 0x41, 0, 0x0b, 1, SMALL.result),
+  ...section(6, 1, 0x7f, 1, 0x41, 0, 0x0b),
+  ...section(7, 3, ...name(SMALL.name), 0, 1, ...name('memory'), 2, 0, ...name('table'), 1, 0),
+  ...section(9, 1, 0, 0x41, 0, 0x0b, 1, 1),
+  ...section(10, 1, 9, 0, 0x41, 0, 0x2d, 0, 0, 0x10, 0, 0x0b),
+  ...section(11, 1, 0, 0x41, 0, 0x0b, 1, SMALL.result / 2),
 ]);
 
 /** Leaves the module and a store with its image in a directory. @throws what install throws */

@@ -22,11 +22,11 @@ export interface Subject {
 
 /** @throws LoadError when it has no image, or no such export, or the arguments are not those of the export */
 export function examine(path: string, { call }: CompareOptions): Subject {
-  const module = decode(readFileSync(path));
-  const wanted = call === undefined ? undefined : callOf(path, module, call.prototype, call.args);
   const found = imageOfFile(path);
   if (found === undefined)
     throw new LoadError('ERR_NO_ENTRY', path, 'is in no store; want it installed (insitu install FILE)');
+  const module = decode(readFileSync(path));
+  const wanted = call === undefined ? undefined : callOf(path, module, call.prototype, call.args);
   using file = new OpenFile(found.image);
   return {
     found,
