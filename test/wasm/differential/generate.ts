@@ -1,0 +1,31 @@
+// A random module for a seed: binaryen's, or our own where the seed says so.
+import { exposeAll } from './expose.ts';
+import { chooseFeatures } from './features.ts';
+import { Random, seededBytes } from './random.ts';
+import { WasmOpt } from './wasm-opt.ts';
+
+const LEAST_BYTES = 100;
+const MOST_BYTES = 4000;
+
+export interface GenerateOptions {
+  /** Without NaN ever in a value: then no bits of one can differ. */
+  denan: boolean;
+}
+
+export class Generator {
+  readonly #wasmOpt: WasmOpt;
+
+  constructor(directory: string) {
+    this.#wasmOpt = new WasmOpt(directory);
+  }
+
+  /** Everything in it is exported. */
+  async module(seed: string, { denan }: GenerateOptions): Promise<Uint8Array> {
+    const random = new Random(seed);
+    const features = chooseFeatures(random).map((name) => `--enable-${name}`);
+    const optimize = random.once(3) ? [`-O${1 + random.below(3)}`] : [];
+    const input = seededBytes(`${seed} input`, LEAST_BYTES + random.below(MOST_BYTES));
+    const args = ['-ttf', '--disable-gc', ...features, ...optimize, ...(denan ? ['--denan'] : [])];
+    return exposeAll(await this.#wasmOpt.run(input, args));
+  }
+}
