@@ -6,6 +6,7 @@ export type { LoadOptions } from '../loader/index.ts';
 export * as nvm from '../loader/nvm.ts';
 export type { Placement, PlanSegment } from '../loader/plan.ts';
 export type { Faults, Phase, Report } from '../loader/report.ts';
-export { Library, load, loadSync, type NativeFunction } from './library/index.ts';
+export type { ComponentExports, ComponentReport, LoadedComponent } from './component/index.ts';
+export { Library, type Loaded, load, loadSync, type NativeFunction } from './library/index.ts';
 export type { LoadedModule, ModuleExports } from './library/module.ts';
 export type { ModuleReport } from './library/module-report.ts';

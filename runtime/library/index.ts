@@ -6,6 +6,7 @@ import { type ImageHandle, native } from '../../loader/native.ts';
 import { Report } from '../../loader/report.ts';
 import { readyFor } from '../../loader/store/locate.ts';
 import { isReference } from '../../loader/store/reference.ts';
+import type { LoadedComponent } from '../component/index.ts';
 import { instantiateAddon } from './addon.ts';
 import { familyOf } from './family.ts';
 import type { LoadedModule } from './module.ts';
@@ -150,6 +151,8 @@ export function loadSync(path: string, options?: LoadOptions): Library {
   return new Library(path, loadChain(path, options), options);
 }
 
+export type Loaded = Library | LoadedModule | LoadedComponent;
+
 /** As the store names images. */
 const IMAGE = /[.]\d+[.]so$/;
 
@@ -159,9 +162,12 @@ const IMAGE = /[.]\d+[.]so$/;
  * name an image itself, too.
  * @throws LoadError (a rejected promise) naming file, place, found and wanted
  */
-export function load(path: `${string}.wasm`, options?: LoadOptions): Promise<LoadedModule>;
-export function load<T = Library>(path: string, options?: LoadOptions): Promise<T>;
-export async function load(path: string, options?: LoadOptions): Promise<Library | LoadedModule> {
+export function load<T extends Loaded = LoadedModule>(
+  path: `${string}.wasm`,
+  options?: LoadOptions,
+): Promise<T>;
+export function load<T extends Loaded = Library>(path: string, options?: LoadOptions): Promise<T>;
+export async function load(path: string, options?: LoadOptions): Promise<Loaded> {
   if (isReference(checkName(path))) await readyFor(path);
   else if (IMAGE.test(path)) {
     const module = await import('./module.ts');
@@ -177,8 +183,10 @@ export async function load(path: string, options?: LoadOptions): Promise<Library
 }
 
 /** Undefined of what is no WebAssembly. Nothing of it is imported before. */
-async function loadWasm(path: string, options?: LoadOptions): Promise<LoadedModule | undefined> {
+async function loadWasm(path: string, options?: LoadOptions): Promise<Loaded | undefined> {
   const family = familyOf(path);
+  if (family === 'wasm-component')
+    return (await import('../component/index.ts')).loadComponent(path, options);
   if (family === 'wasm-module') return (await import('./module.ts')).loadModule(path, options);
   return undefined;
 }

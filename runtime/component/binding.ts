@@ -1,0 +1,32 @@
+// The ES module that loader/component/transpile.ts makes of a component, and what jco's code in it takes and gives.
+import { pathToFileURL } from 'node:url';
+import { LoadError } from '../../loader/error.ts';
+import type { Exports } from '../wasm/v8.ts';
+
+/** What a component exports: functions by their names, interfaces as objects of functions. */
+export type ComponentExports = Record<string, unknown>;
+
+type Instantiate<Core> = (
+  getCore: (name: string) => Core,
+  imports: object,
+  instantiateCore: (core: Core, imports?: object) => { exports: Exports },
+) => ComponentExports | Promise<ComponentExports>;
+
+export interface Binding<Core> {
+  /** Interfaces and functions that it imports, without their versions. */
+  imports: readonly string[];
+  exports: readonly string[];
+  /** What jco's code calls its core modules, by their numbers. */
+  cores: readonly string[];
+  default: (WebAssembly: object) => Instantiate<Core>;
+}
+
+/** @throws LoadError ERR_CONTENT of what is no such module */
+export async function importBinding<Core>(path: string): Promise<Binding<Core>> {
+  try {
+    return (await import(pathToFileURL(path).href)) as Binding<Core>;
+  } catch (error) {
+    const text = `can't be imported: ${(error as Error).message}; want it as it was installed`;
+    throw new LoadError('ERR_CONTENT', path, text);
+  }
+}
