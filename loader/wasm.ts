@@ -20,7 +20,8 @@ export interface WasmAddon {
   wasmCell(): Owned;
   wasmCellLoad(address: number, bytes: number): void;
   wasmCellStore(address: number, bytes: number): void;
-  wasmFindType(image: ImageHandle, keyLow: number, keyHigh: number): number;
+  /** Indices of the types that functions of JavaScript can be called by. */
+  wasmThunkTypes(image: ImageHandle): number[];
   wasmInstance(
     image: ImageHandle,
     functions: number[],
@@ -40,6 +41,9 @@ export interface WasmAddon {
   wasmFunctionWords(instance: number, place: number): void;
   wasmFunctionFacts(): [instance: number, functionIndex: number, place?: number];
   wasmThrown(): number;
+  /** Numbers of references that tables and globals hold; null while compiled code is being run. */
+  wasmLiveReferences(): number[] | null;
+  wasmHostFor(image: ImageHandle, typeIndex: number, dispatcher: () => void): Owned;
   wasmTrace(): (number | string)[];
   wasmCall(): void;
 }

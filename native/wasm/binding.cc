@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "instance.h"
 #include "runtime.h"
@@ -21,10 +22,23 @@ LoadedImage (*image_of_handle)(const Info&, size_t) = nullptr;
 /// Services of JavaScript for compiled code, by number in the slot behind their arguments.
 enum class Service : uint64_t { memory_size = 0, memory_grow = 1, memory_wait = 2, memory_notify = 3 };
 
+struct OwnedTable {
+  wasm_table table;
+  bool functions;
+};
+
+struct Cell {
+  alignas(16) uint64_t words[4];
+};
+
 struct ThreadState {
   Runtime runtime;
   napi_ref service = nullptr;
   std::unordered_map<const Library*, std::unique_ptr<Image>> images;
+  // What may hold references.
+  std::unordered_set<Instance*> instances;
+  std::unordered_set<OwnedTable*> tables;
+  std::unordered_set<Cell*> cells;
 };
 
 ThreadState& state_of(Runtime& runtime) { return reinterpret_cast<ThreadState&>(runtime); }
@@ -73,6 +87,7 @@ void call_script(Runtime& runtime, napi_ref reference) {
   }
   double tag;
   memcpy(&tag, &slots[1], sizeof tag);
+  const bool uncatchable = slots[3] != 0;
   const auto words = static_cast<uint32_t>(slots[2]);
   const auto* known = reinterpret_cast<const wasm_tag*>(static_cast<uint64_t>(tag));
   wasm_exception* exception =
@@ -82,6 +97,7 @@ void call_script(Runtime& runtime, napi_ref reference) {
   else
     memcpy(exception->payload, &slots[8], words * sizeof(uint64_t));
   runtime.shared.thrown = exception;
+  if (known == nullptr && uncatchable) throw_out(runtime);
   throw_on(runtime);
 }
 
@@ -268,11 +284,6 @@ Napi::Value update_memory(const Info& info) {
 
 // ---- tables, globals, tags and functions of JavaScript
 
-struct OwnedTable {
-  wasm_table table;
-  bool functions;
-};
-
 /// (functions, size, max) -> [handle, address]
 Napi::Value make_table(const Info& info) {
   const Napi::Env env = info.Env();
@@ -281,7 +292,9 @@ Napi::Value make_table(const Info& info) {
   allocate_table(owned->table, owned->functions, u64_at(info, 1), u64_at(info, 2));
   Napi::Array pair = Napi::Array::New(env, 2);
   pair.Set(1u, number(env, &owned->table));
+  state_of(runtime_now()).tables.insert(owned.get());
   pair.Set(0u, Napi::External<OwnedTable>::New(env, owned.release(), [](Napi::Env, OwnedTable* table) {
+             if (current_runtime != nullptr) state_of(*current_runtime).tables.erase(table);
              free_table(table->table, table->functions);
              delete table;
            }));
@@ -326,16 +339,16 @@ Napi::Value table_grow(const Info& info) {
   return Napi::Number::New(info.Env(), old == ~uint64_t{0} ? -1 : static_cast<double>(old));
 }
 
-struct Cell {
-  alignas(16) uint64_t words[4];
-};
-
 /// () -> [handle, address]: storage for a global or a tag.
 Napi::Value make_cell(const Info& info) {
   const Napi::Env env = info.Env();
   auto* cell = new Cell();
   Napi::Array pair = Napi::Array::New(env, 2);
-  pair.Set(0u, Napi::External<Cell>::New(env, cell, [](Napi::Env, Cell* old) { delete old; }));
+  state_of(runtime_now()).cells.insert(cell);
+  pair.Set(0u, Napi::External<Cell>::New(env, cell, [](Napi::Env, Cell* old) {
+             if (current_runtime != nullptr) state_of(*current_runtime).cells.erase(old);
+             delete old;
+           }));
   pair.Set(1u, number(env, cell));
   return pair;
 }
@@ -353,14 +366,14 @@ Napi::Value store_cell(const Info& info) {
   return info.Env().Undefined();
 }
 
-/// (image, key of a type as two numbers) -> its index in the image, or -1: whose thunks a function can be called by.
-Napi::Value find_type(const Info& info) {
+/// (image) -> indices of the types that it has thunks of: what functions of JavaScript can be called by.
+Napi::Value thunk_types(const Info& info) {
   const Image& image = image_at(info, 0);
-  const uint64_t key = u64_at(info, 1) | u64_at(info, 2) << 32;
-  const Description& d = image.description();
-  for (uint32_t i = 0; i < d.types.count; i++)
-    if (image.type(i).leave != 0 && image.key_of(i) == key) return Napi::Number::New(info.Env(), i);
-  return Napi::Number::New(info.Env(), -1);
+  Napi::Array list = Napi::Array::New(info.Env());
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < image.description().types.count; i++)
+    if (image.type(i).leave != 0) list.Set(count++, i);
+  return list;
 }
 
 // ---- instances
@@ -395,9 +408,12 @@ Napi::Value make_instance(const Info& info) {
   instance->set_source(loaded.fd, loaded.start, info[6].ToBoolean());
   Napi::Array pair = Napi::Array::New(env, 2);
   pair.Set(1u, number(env, instance->base()));
+  state_of(runtime_now()).instances.insert(instance.get());
+  if (instance->may_hold_exceptions()) runtime_now().keeps_exceptions = true;
   pair.Set(0u, Napi::External<Instance>::New(env, instance.release(), [](Napi::Env at, Instance* old) {
              for (const Host& host : old->hosts())
                if (host.reference != nullptr) napi_delete_reference(at, static_cast<napi_ref>(host.reference));
+             if (current_runtime != nullptr) state_of(*current_runtime).instances.erase(old);
              delete old;
            }));
   return pair;
@@ -471,6 +487,11 @@ Napi::Value function_facts(const Info& info) {
   memcpy(&function, runtime.shared.slots, sizeof function);
   Napi::Array facts = Napi::Array::New(env, 3);
   const auto* host = static_cast<const Host*>(function.instance);
+  if (host->image == nullptr && host->owner == nullptr) {
+    facts.Set(0u, number(env, host));
+    facts.Set(1u, -1);
+    return facts;
+  }
   if (host->image == nullptr) {
     facts.Set(0u, number(env, host->owner));
     facts.Set(1u, host->index);
@@ -513,6 +534,49 @@ Napi::Value take_thrown(const Info& info) {
   memcpy(&slots[1], exception->payload, exception->words * sizeof(uint64_t));
   if (runtime.depth == 0) release_exceptions(runtime);
   return number(info.Env(), tag);
+}
+
+/// References that tables and globals hold, some of them more than once; null while compiled code is being run, whose
+/// own are not known. What only looks like one is taken for one.
+Napi::Value live_references(const Info& info) {
+  const Napi::Env env = info.Env();
+  Runtime& runtime = runtime_now();
+  if (runtime.depth != 0) return env.Null();
+  ThreadState& state = state_of(runtime);
+  std::vector<uint64_t> words;
+  for (const Instance* instance : state.instances) instance->collect_references(words);
+  for (const OwnedTable* owned : state.tables)
+    if (!owned->functions) words.insert(words.end(), owned->table.references, owned->table.references + owned->table.size);
+  for (const Cell* cell : state.cells) words.push_back(cell->words[0]);
+  for (const wasm_exception* e = runtime.exceptions; e != nullptr; e = e->next)
+    words.insert(words.end(), e->payload, e->payload + e->words);
+  Napi::Array list = Napi::Array::New(env);
+  uint32_t count = 0;
+  for (const uint64_t word : words)
+    if (word != 0 && word < UINT32_MAX) list.Set(count++, Napi::Number::New(env, static_cast<double>(word)));
+  return list;
+}
+
+/// (image, type index, function) -> [handle, address of what stands in an instance's place; its words are put into the
+/// slots]. The function is held weakly.
+Napi::Value make_host(const Info& info) {
+  const Napi::Env env = info.Env();
+  const Image& image = image_at(info, 0);
+  const uint32_t type = u32_at(info, 1);
+  auto host = std::make_unique<Host>();
+  host->head.runtime = &runtime_now().shared;
+  napi_ref reference;
+  napi_create_reference(env, info[2], 0, &reference);
+  host->reference = reference;
+  const wasm_function function = {image.key_of(type), image.code(image.type(type).leave), host.get(), nullptr};
+  memcpy(runtime_now().shared.slots, &function, sizeof function);
+  Napi::Array pair = Napi::Array::New(env, 2);
+  pair.Set(1u, number(env, host.get()));
+  pair.Set(0u, Napi::External<Host>::New(env, host.release(), [](Napi::Env at, Host* old) {
+             napi_delete_reference(at, static_cast<napi_ref>(old->reference));
+             delete old;
+           }));
+  return pair;
 }
 
 /// Function indices and names on the stack of the last trap, the innermost first.
@@ -560,7 +624,7 @@ void add_exports(Napi::Env env, Napi::Object exports, LoadedImage (*image_at)(co
   set("wasmCell", caught<make_cell>);
   set("wasmCellLoad", caught<load_cell>);
   set("wasmCellStore", caught<store_cell>);
-  set("wasmFindType", caught<find_type>);
+  set("wasmThunkTypes", caught<thunk_types>);
   set("wasmInstance", caught<make_instance>);
   set("wasmInitialize", caught<initialize>);
   set("wasmStart", caught<start>);
@@ -572,6 +636,8 @@ void add_exports(Napi::Env env, Napi::Object exports, LoadedImage (*image_at)(co
   set("wasmFunctionWords", caught<function_words>);
   set("wasmFunctionFacts", caught<function_facts>);
   set("wasmThrown", caught<take_thrown>);
+  set("wasmLiveReferences", caught<live_references>);
+  set("wasmHostFor", caught<make_host>);
   set("wasmTrace", caught<last_trace>);
   napi_value raw;
   napi_create_function(env, "wasmCall", NAPI_AUTO_LENGTH, call, nullptr, &raw);

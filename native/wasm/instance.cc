@@ -12,7 +12,7 @@
 namespace insitu::wasm {
 namespace {
 
-constexpr uint8_t kFunctionReference = 0x70;
+constexpr uint8_t kFunctionReference = 0x70, kExternalReference = 0x6f, kExceptionReference = 0x69;
 
 uint64_t read_leb(const uint8_t*& at, bool is_signed) {
   uint64_t value = 0;
@@ -326,6 +326,27 @@ Record* Instance::record(int32_t place, uint32_t type) {
   record->enter = image_.enter_of(type);
   records_.push_back(std::move(record));
   return records_.back().get();
+}
+
+bool Instance::may_hold_exceptions() const {
+  const Description& d = image_.description();
+  for (uint32_t i = 0; i < d.tables.count; i++)
+    if (image_.list<Table>(d.tables)[i].element == kExceptionReference) return true;
+  for (uint32_t i = 0; i < d.globals.count; i++)
+    if (image_.list<Global>(d.globals)[i].type == kExceptionReference) return true;
+  return false;
+}
+
+void Instance::collect_references(std::vector<uint64_t>& words) const {
+  const Description& d = image_.description();
+  for (uint32_t i = d.imported_tables; i < d.tables.count; i++) {
+    if (image_.list<Table>(d.tables)[i].element == kFunctionReference) continue;
+    const wasm_table& own = table(i);
+    if (own.references != nullptr) words.insert(words.end(), own.references, own.references + own.size);
+  }
+  for (uint32_t i = 0; i < d.globals.count; i++)
+    if (image_.list<Global>(d.globals)[i].type == kExternalReference)
+      words.push_back(*static_cast<const uint64_t*>(global(i)));
 }
 
 Record* Instance::start_function() {

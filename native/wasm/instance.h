@@ -44,6 +44,9 @@ class Instance {
   uint32_t function_type(uint32_t index) const;
   /// The instantiation proper (core specification 4.5.4): globals, tables, elements, data. May trap: within enter.
   void initialize();
+  bool may_hold_exceptions() const;
+  /// Adds what its own tables and globals hold of references.
+  void collect_references(std::vector<uint64_t>& words) const;
   /// For JavaScript, kept as long as the instance.
   Record* record(int32_t place, uint32_t type);
   /// Null where there is none.

@@ -285,6 +285,11 @@ void throw_on(Runtime& runtime) {
   insitu_wasm_leave(runtime.top, kThrew);
 }
 
+void throw_out(Runtime& runtime) {
+  runtime.shared.tail.enter = nullptr;
+  insitu_wasm_leave(entry_frame(runtime), kThrew);
+}
+
 wasm_exception* new_exception(Runtime& runtime, const wasm_tag* tag, uint32_t words) {
   auto* exception = static_cast<wasm_exception*>(malloc(sizeof(wasm_exception) + words * sizeof(uint64_t)));
   if (exception == nullptr) trap(runtime, WASM_TRAP_MEMORY);
@@ -297,6 +302,7 @@ wasm_exception* new_exception(Runtime& runtime, const wasm_tag* tag, uint32_t wo
 }
 
 void release_exceptions(Runtime& runtime) {
+  if (runtime.keeps_exceptions) return;
   while (runtime.exceptions != nullptr) {
     wasm_exception* next = runtime.exceptions->next;
     free(runtime.exceptions);

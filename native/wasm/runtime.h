@@ -52,6 +52,7 @@ struct Runtime {
   uint32_t memory_count = 0;
   wasm_exception* exceptions = nullptr;  // all that are alive
   wasm_tag script_tag = {};              // of what JavaScript throws
+  bool keeps_exceptions = false;         // some table or global may hold one
   uint64_t trace[kMaxTraceFrames] = {};  // program counters of the last trap
   uint32_t trace_length = 0;
 
@@ -71,6 +72,8 @@ uint64_t enter(Runtime& runtime, const Record& record);
 [[noreturn]] void trap(Runtime& runtime, uint32_t code);
 /// Unwinds with shared.thrown.
 [[noreturn]] void throw_on(Runtime& runtime);
+/// The same, past everything in compiled code that would catch it.
+[[noreturn]] void throw_out(Runtime& runtime);
 wasm_exception* new_exception(Runtime& runtime, const wasm_tag* tag, uint32_t words);
 /// Of a runtime that is in no call: all exceptions that no table or global may hold.
 void release_exceptions(Runtime& runtime);

@@ -34,6 +34,7 @@ export const { wasmCall } = wasm;
 function serve(): void {
   try {
     memoryService();
+    returnToCompiled();
   } catch (error) {
     throwToCompiled(error);
   }
@@ -44,14 +45,15 @@ function serve(): void {
 /** Values by their number; 0 is null. */
 const values: unknown[] = [null];
 const numbers = new Map<unknown, number>();
+const free: number[] = [];
 
 /** The number of a value. The same value has the same number as long as it is held. */
 export function reference(value: unknown): number {
   if (value === null) return 0;
   const known = numbers.get(value);
   if (known !== undefined) return known;
-  const number = values.length;
-  values.push(value);
+  const number = free.pop() ?? values.length;
+  values[number] = value;
   numbers.set(value, number);
   return number;
 }
@@ -86,9 +88,6 @@ export const knownTags = new Map<number, ThrownTag>();
 /** Errors of traps: compiled code does not catch them, even when they come back through JavaScript. */
 const traps = new WeakSet<object>();
 
-export const isTrap = (error: unknown): boolean =>
-  typeof error === 'object' && error !== null && traps.has(error);
-
 /** Called by a dispatcher that caught something: compiled code goes on with it. */
 export function throwToCompiled(error: unknown): void {
   if (error instanceof V8.Exception) {
@@ -105,7 +104,21 @@ export function throwToCompiled(error: unknown): void {
   }
   putReference(0, error);
   f64[1] = 0;
+  u32[7] = 0;
+  u32[6] = isCaughtByCompiled(error) ? 0 : 1;
   i32[STATUS_32] = THREW;
+}
+
+/** A dispatcher that returns: what it called may have left another status. */
+export function returnToCompiled(): void {
+  i32[STATUS_32] = RETURNED;
+}
+
+/** Traps are not caught, nor those of V8's own instances: only their stacks tell them from a program's errors. */
+function isCaughtByCompiled(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return true;
+  if (traps.has(error)) return false;
+  return !(error instanceof V8.RuntimeError && /^.*\n\s+at .*wasm:\/\/wasm\//.test(error.stack ?? ''));
 }
 
 /** An exception of JavaScript's that goes through compiled code comes out as itself. */
@@ -148,7 +161,7 @@ function trapError(code: number): Error {
     code === STACK
       ? new RangeError('Maximum call stack size exceeded')
       : new V8.RuntimeError(TEXTS[code] ?? `trap ${code}`);
-  traps.add(error);
+  if (code !== STACK) traps.add(error);
   return withTrace(error);
 }
 
@@ -170,4 +183,22 @@ export function raise(): never {
   throw new V8.Exception(known.tag, payload as never[]);
 }
 
-export { RETURNED };
+// ---- values that compiled code may have forgotten
+
+const LEAST_COLLECTED = 1024;
+let collectAt = LEAST_COLLECTED;
+
+/** Before a call that brings new references, from a program that is in no other call: those of nobody are let go. */
+export function collectReferences(): void {
+  if (numbers.size < collectAt) return;
+  const live = wasm.wasmLiveReferences();
+  if (live === null) return;
+  const kept = new Set(live);
+  for (const [value, number] of numbers) {
+    if (kept.has(number)) continue;
+    numbers.delete(value);
+    values[number] = undefined;
+    free.push(number);
+  }
+  collectAt = Math.max(LEAST_COLLECTED, 2 * numbers.size);
+}

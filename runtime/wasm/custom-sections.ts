@@ -35,6 +35,6 @@ class Sections {
 export function customSections(image: CompiledImage, name: string): ArrayBuffer[] {
   const found: ArrayBuffer[] = [];
   for (const section of new Sections(image.source()))
-    if (section.name === name) found.push(section.bytes.slice().buffer as ArrayBuffer);
+    if (section.name === name) found.push(new Uint8Array(section.bytes).buffer);
   return found;
 }

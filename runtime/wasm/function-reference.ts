@@ -2,6 +2,8 @@
 // (native/wasm/abi.h: struct wasm_function) that stand for a function of JavaScript.
 import { wasm } from '../../loader/wasm.ts';
 import { u32 } from './boundary.ts';
+import type { FunctionType } from './shape.ts';
+import { isV8Function, v8FunctionAt, wordsOfV8Function } from './v8-function.ts';
 
 export type AnyFunction = (...args: never[]) => unknown;
 
@@ -15,6 +17,7 @@ export interface FunctionOwner {
   instance: number;
   /** The exported function of that index; always the same object. */
   functionAt(index: number): AnyFunction;
+  typeOf(index: number): FunctionType;
   findTag(address: number): boolean;
   /** Has the functions that were made so far known here; later ones are when they are made. */
   registerFunctions(): void;
@@ -62,10 +65,18 @@ export function originOf(value: object): Origin | undefined {
   return origin;
 }
 
+/** What compiled code was handed a reference to, and may have put anywhere. */
+const pinned = new Set<object>();
+
 /** @throws TypeError for what is no function of WebAssembly */
 export function takeFunction(value: unknown): FunctionWords {
   const origin = typeof value === 'function' ? originOf(value) : undefined;
+  if (origin === undefined && typeof value === 'function' && isV8Function(value)) {
+    pinned.add(value);
+    return { read: () => wordsOfV8Function(value) };
+  }
   if (origin === undefined) throw new TypeError('WebAssembly objects are opaque: function-typed object expected');
+  pinned.add(origin.owner);
   return {
     read() {
       const kept = u32.slice(0, 8);
@@ -82,12 +93,19 @@ export function knowTag(address: number): void {
   for (const owner of owners.values()) if (owner.deref()?.findTag(address)) return;
 }
 
+/** Of a function of compiled code. */
+export function typeOfFunction(value: object): FunctionType | undefined {
+  const origin = originOf(value);
+  return origin?.owner.typeOf(origin.index);
+}
+
 /** The function whose words stand at a slot; null for a null reference. */
 export function functionAtSlot(slot: number): AnyFunction | null {
   if (u32[2 * slot + 2] === 0 && u32[2 * slot + 3] === 0) return null;
   if (slot !== 0) u32.copyWithin(0, 2 * slot, 2 * slot + 8);
   const [instance, index] = wasm.wasmFunctionFacts();
+  if (index < 0) return v8FunctionAt(instance) as AnyFunction;
   const owner = ownerOf(instance);
-  if (owner === undefined || index < 0) throw new TypeError('function of an instance that is gone');
+  if (owner === undefined) throw new TypeError('function of an instance that is gone');
   return owner.functionAt(index);
 }

@@ -3,6 +3,7 @@
 // can run a program that uses the slots itself.
 import { wasm } from '../../loader/wasm.ts';
 import {
+  collectReferences,
   f32,
   f64,
   i32,
@@ -11,6 +12,7 @@ import {
   RECORD,
   raise,
   referenced,
+  returnToCompiled,
   STATUS_32,
   throwToCompiled,
   u32,
@@ -19,7 +21,7 @@ import {
 import { type FunctionWords, functionAtSlot, takeFunction } from './function-reference.ts';
 import type { Watched } from './memory.ts';
 import * as Type from './shape.ts';
-import type { Shape, ValueType } from './shape.ts';
+import type { FunctionType, Shape, ValueType } from './shape.ts';
 
 /** What functions of an instance need of it. */
 export interface Callee {
@@ -164,7 +166,7 @@ export const payloadCodec = (types: ValueType[], toFunction: (slot: number) => u
 
 // ---- exported functions
 
-function refreshAll(memories: Watched[]): void {
+function refreshAll(memories: Iterable<Watched>): void {
   for (const memory of memories) if (memory.shared || memory.buffer.byteLength !== memory.size) memory.refresh();
 }
 
@@ -216,6 +218,7 @@ function generalCall(
   results: ValueType[],
 ): (args: unknown[]) => unknown {
   return (args) => {
+    collectReferences();
     storeAll(params, args, 0);
     refreshAll(memories);
     f64[RECORD] = record;
@@ -353,7 +356,14 @@ export function exportedFunction(owner: Callee, index: number, place: number): A
 /** What compiled code calls for a function of JavaScript: takes the arguments from the slots, and stores the results. */
 export function dispatcherOf(owner: Callee, index: number, target: AnyFunction): () => void {
   const { memories, shape } = owner;
-  const { params, results } = shape.type(shape.functionTypeIndex(index));
+  return typedDispatcher(shape.type(shape.functionTypeIndex(index)), memories, target);
+}
+
+export function typedDispatcher(
+  { params, results }: FunctionType,
+  memories: Iterable<Watched>,
+  target: AnyFunction,
+): () => void {
   const views = params.map(numberView);
   const [result] = results;
   const resultView = result === undefined ? null : (numberView(result)?.view ?? null);
@@ -366,6 +376,7 @@ export function dispatcherOf(owner: Callee, index: number, target: AnyFunction):
       try {
         const returned = Reflect.apply(target, undefined, readAll(params, 0, functionAtSlot) as never[]);
         storeResults(results, returned);
+        returnToCompiled();
       } catch (error) {
         throwToCompiled(error);
       }
@@ -377,6 +388,7 @@ export function dispatcherOf(owner: Callee, index: number, target: AnyFunction):
     try {
       const returned = call();
       if (resultView !== null) resultView[0] = +(returned as number);
+      returnToCompiled();
     } catch (error) {
       throwToCompiled(error);
     }

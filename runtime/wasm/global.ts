@@ -1,14 +1,19 @@
 // WebAssembly.Global over a global of compiled code (JS API 5.6).
 import { wasm } from '../../loader/wasm.ts';
 import { putValue, takeValue, wordsOf } from './function.ts';
-import { functionAtSlot } from './function-reference.ts';
+import { functionAtSlot, typeOfFunction } from './function-reference.ts';
+import { asV8Function } from './link-check.ts';
 import * as Type from './shape.ts';
 import type { GlobalType, ValueType } from './shape.ts';
+import { V8 } from './v8.ts';
 
 export class GlobalState {
   readonly address: number;
   readonly type: GlobalType;
   readonly keeps: Set<object>;
+  /** Compiled code uses it: a mutable one cannot become V8's any more. */
+  linked = false;
+  private twin: { value: unknown } | undefined;
 
   constructor(address: number, type: GlobalType, owner: object) {
     this.address = address;
@@ -16,7 +21,27 @@ export class GlobalState {
     this.keeps = new Set([owner]);
   }
 
+  /** V8's global in its place. Null where compiled code has it and may change it. */
+  toV8(): object | null {
+    if (this.twin !== undefined) return this.twin;
+    if (this.linked && this.type.mutable) return null;
+    const { type, mutable } = this.type;
+    const value = this.get();
+    const function_ = type === Type.FUNCREF && value !== null ? typeOfFunction(value as object) : undefined;
+    const twin = new V8.Global(
+      { value: V8_NAME[type], mutable },
+      function_ === undefined ? value : asV8Function(function_, value),
+    );
+    if (mutable) this.twin = twin;
+    return twin;
+  }
+
+  get isV8(): boolean {
+    return this.twin !== undefined;
+  }
+
   get(): unknown {
+    if (this.twin !== undefined) return this.twin.value;
     const { type } = this.type;
     if (type === Type.V128 || type === Type.EXNREF) throw new TypeError("Can't get the value of s128 WebAssembly.Global");
     wasm.wasmCellLoad(this.address, bytesOf(type));
@@ -24,6 +49,10 @@ export class GlobalState {
   }
 
   set(value: unknown): void {
+    if (this.twin !== undefined) {
+      this.twin.value = value;
+      return;
+    }
     const { type } = this.type;
     if (type === Type.V128 || type === Type.EXNREF) throw new TypeError("Can't set the value of s128 WebAssembly.Global");
     putValue(type, 0, value);
@@ -34,6 +63,15 @@ export class GlobalState {
 
 const bytesOf = (type: ValueType): number =>
   type === Type.I32 || type === Type.F32 ? 4 : 8 * wordsOf(type);
+
+const V8_NAME: Record<number, string> = {
+  [Type.I32]: 'i32',
+  [Type.I64]: 'i64',
+  [Type.F32]: 'f32',
+  [Type.F64]: 'f64',
+  [Type.EXTERNREF]: 'externref',
+  [Type.FUNCREF]: 'anyfunc',
+};
 
 const states = new WeakMap<Global, GlobalState>();
 const faces = new WeakMap<GlobalState, Global>();

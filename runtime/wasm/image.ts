@@ -36,6 +36,8 @@ export class CompiledImage {
 
 const images = new Map<string, CompiledImage>();
 
+export const openImages = (): CompiledImage[] => [...images.values()];
+
 /** The image at a path; one that was mapped before is used again while it is the same file. @throws LoadError */
 export function openImage(path: string, source: string | null = null): CompiledImage {
   const { dev, ino } = statSync(path);

@@ -6,10 +6,11 @@ import { type FunctionOwner, originOf, ownerOf, registerFunction, registerOwner 
 import { type GlobalState, GlobalState as GlobalStateClass, globalFor, globalState } from './global.ts';
 import type { CompiledImage } from './image.ts';
 import { putImmutable } from './immutable-import.ts';
-import { checkMemory, checkTag } from './link-check.ts';
+import { checkFunction, checkMemory, checkTag } from './link-check.ts';
 import { createMemory, type MemoryState, NO_MEMORY, stateOf, type Watched } from './memory.ts';
 import { FUNCTION, type FunctionType, GLOBAL, type Limits, MEMORY, type Shape, TABLE } from './shape.ts';
 import { type TableState, TableState as TableStateClass, tableFor, tableState } from './table.ts';
+import { isV8Function } from './v8-function.ts';
 import { tagAddress, tagFor } from './tag.ts';
 import { V8 } from './v8.ts';
 import type * as V8Type from './v8.ts';
@@ -67,7 +68,7 @@ export class LinkedInstance implements Callee, FunctionOwner {
     if (i32[STATUS_32] !== 0) raise();
   }
 
-  private typeOf(index: number): FunctionType {
+  typeOf(index: number): FunctionType {
     return this.shape.type(this.shape.functionTypeIndex(index));
   }
 
@@ -112,11 +113,17 @@ export class LinkedInstance implements Callee, FunctionOwner {
       const owner = origin.owner as LinkedInstance;
       if (!sameType(owner.typeOf(origin.index), type))
         throw new ImportMismatch(at, 'imported function does not match the expected type');
+      this.functions.set(index, value as AnyFunction);
       this.keep(owner);
       // References may go both ways.
       owner.keep(this);
       for (const memory of owner.memories) if (memory !== NO_MEMORY) this.watch(memory);
       return wasm.wasmRecord(owner.instance, origin.place, owner.shape.functionTypeIndex(origin.index));
+    }
+    if (isV8Function(value)) {
+      const wrong = checkFunction(type, value);
+      if (wrong !== null) throw new ImportMismatch(at, wrong);
+      this.functions.set(index, value);
     }
     this.targets[index] = value as AnyFunction;
     return 0;
@@ -128,13 +135,15 @@ export class LinkedInstance implements Callee, FunctionOwner {
       if (value instanceof V8.Table) throw new NeedsV8('imports a table of V8');
       throw new ImportMismatch(at, 'table import requires a WebAssembly.Table');
     }
+    if (state.isV8) throw new NeedsV8('imports a table that a module of V8 uses');
+    state.linked = true;
     const wanted = this.shape.table(index);
     const { size } = state;
     if (size < wanted.min)
       throw new ImportMismatch(at, `table import has ${size}, which is below the required minimum of ${wanted.min}`);
     if (wanted.max !== undefined && (state.type.max === undefined || state.type.max > wanted.max))
       throw new ImportMismatch(at, `table import has a larger maximum size than the module's declared maximum`);
-    if (state.type.element !== wanted.element)
+    if (state.type.element !== wanted.element || state.type.is64 !== wanted.is64)
       throw new ImportMismatch(at, 'imported table does not match the expected type');
     this.tables[index] = state;
     this.keeps.add(state);
@@ -168,6 +177,8 @@ export class LinkedInstance implements Callee, FunctionOwner {
     const wanted = this.shape.global(index);
     const state = globalState(value);
     if (state !== undefined) {
+      if (state.isV8) throw new NeedsV8('imports a global that a module of V8 uses');
+      state.linked = true;
       if (state.type.mutable !== wanted.mutable)
         throw new ImportMismatch(at, 'imported global does not match the expected mutability');
       if (state.type.type !== wanted.type)
@@ -229,7 +240,8 @@ export class LinkedInstance implements Callee, FunctionOwner {
   registerFunctions(): void {
     this.registered = true;
     for (const [index, made] of this.functions)
-      registerFunction(made, { owner: this, index, place: this.places.get(index) as number });
+      if (this.places.has(index))
+        registerFunction(made, { owner: this, index, place: this.places.get(index) as number });
   }
 
   private tableAt(index: number): TableState {
@@ -237,6 +249,7 @@ export class LinkedInstance implements Callee, FunctionOwner {
     if (state === undefined) {
       const type = this.shape.table(index);
       state = new TableStateClass(wasm.wasmTableOf(this.instance, index), type, this);
+      state.linked = true;
       this.tables[index] = state;
     }
     return state;
@@ -247,6 +260,7 @@ export class LinkedInstance implements Callee, FunctionOwner {
     if (state === undefined) {
       const type = this.shape.global(index);
       state = new GlobalStateClass(wasm.wasmGlobalOf(this.instance, index), type, this);
+      state.linked = true;
       this.globals[index] = state;
     }
     return state;

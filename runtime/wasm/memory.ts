@@ -59,6 +59,17 @@ let lastId = 0;
 
 export const memoryById = (id: number): MemoryState => byId.get(id)?.deref() as MemoryState;
 
+/** Every memory that is alive. */
+export const allMemories: Iterable<Watched> = {
+  *[Symbol.iterator]() {
+    for (const [id, weak] of byId) {
+      const state = weak.deref();
+      if (state === undefined) byId.delete(id);
+      else yield state;
+    }
+  },
+};
+
 /** A memory that no call touches: where a module has none. */
 export const NO_MEMORY = { buffer: new ArrayBuffer(0), size: 0, shared: false, refresh() {} };
 export type Watched = Pick<MemoryState, 'buffer' | 'size' | 'shared' | 'refresh'>;

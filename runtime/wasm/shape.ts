@@ -169,3 +169,6 @@ export class Shape {
     return entries;
   }
 }
+
+/** Equal for equal types. */
+export const typeName = ({ params, results }: FunctionType): string => `${params.join()}>${results.join()}`;

@@ -2,17 +2,30 @@
 import { type Handle, wasm } from '../../loader/wasm.ts';
 import { u32 } from './boundary.ts';
 import { putValue, takeValue } from './function.ts';
-import { functionAtSlot } from './function-reference.ts';
+import { functionAtSlot, typeOfFunction } from './function-reference.ts';
 import { indexOption, toIndex } from './index-value.ts';
+import { asV8Function } from './link-check.ts';
 import * as Type from './shape.ts';
 import type { TableType } from './shape.ts';
+import { V8 } from './v8.ts';
 import type * as V8Type from './v8.ts';
 
 const MAX_SIZE = 10_000_000;
 
-/** A table of compiled code, whoever owns it. */
+/** What V8 has of a table. */
+interface Twin {
+  readonly length: number;
+  get(index: number): unknown;
+  set(index: number, value: unknown): void;
+  grow(count: number, value: unknown): number;
+}
+
+/** A table of compiled code, whoever owns it; or V8's, from when a module of V8 was first linked to it. */
 export class TableState {
   readonly address: number;
+  /** Compiled code uses it: it cannot become V8's any more. */
+  linked = false;
+  private twin: Twin | undefined;
   readonly type: TableType;
   /** Keeps the address good, and everything that elements may refer to. */
   readonly keeps: Set<object>;
@@ -26,20 +39,58 @@ export class TableState {
   get functions(): boolean {
     return this.type.element === Type.FUNCREF;
   }
+  /** Hands the table over to V8. Null where compiled code has it. */
+  toV8(): object | null {
+    if (this.twin !== undefined) return this.twin;
+    if (this.linked) return null;
+    const { element, max } = this.type;
+    const descriptor = { element: this.functions ? 'anyfunc' : 'externref', initial: this.size };
+    const twin = new V8.Table(max === undefined ? descriptor : { ...descriptor, maximum: max }) as Twin;
+    for (let index = 0; index < twin.length; index++) twin.set(index, toV8Value(element, this.get(index)));
+    this.twin = twin;
+    return twin;
+  }
+
+  private slotValue(): unknown {
+    return toV8Value(this.type.element, takeValue(this.type.element, 0, functionAtSlot));
+  }
+
+  private growTwin(twin: Twin, count: number): number {
+    try {
+      return twin.grow(count, this.slotValue());
+    } catch {
+      return -1;
+    }
+  }
+
+  get isV8(): boolean {
+    return this.twin !== undefined;
+  }
+
   get size(): number {
+    if (this.twin !== undefined) return this.twin.length;
     return wasm.wasmTableSize(this.address);
   }
   get(index: number): unknown {
+    if (this.twin !== undefined) return this.twin.get(index);
     wasm.wasmTableGet(this.address, this.functions, index);
     return takeValue(this.type.element, 0, functionAtSlot);
   }
   /** The value stands in the slots. */
   set(index: number): void {
+    if (this.twin !== undefined) return this.twin.set(index, this.slotValue());
     wasm.wasmTableSet(this.address, this.functions, index);
   }
   grow(count: number): number {
+    if (this.twin !== undefined) return this.growTwin(this.twin, count);
     return wasm.wasmTableGrow(this.address, this.functions, count);
   }
+}
+
+/** Functions of compiled code are no functions of V8: one that calls them stands for them there. */
+function toV8Value(element: Type.ValueType, value: unknown): unknown {
+  const type = element === Type.FUNCREF && value !== null ? typeOfFunction(value as object) : undefined;
+  return type === undefined ? value : asV8Function(type, value);
 }
 
 const states = new WeakMap<Table, TableState>();
