@@ -16,7 +16,8 @@ const help = `insitu install: compile WebAssembly modules once, into images that
 
 usage: insitu install [--tier best|quick] [--cpu baseline|native] [--json] FILE|DIR…
 
-Of a DIR every module in it is installed, known by its bytes. The store is INSITU_STORE, else what ~/.config/insitu/store
+Of a DIR every module and component in it is installed, known by its bytes; of a component the core modules are compiled,
+which needs npm's @bytecodealliance/jco-transpile. The store is INSITU_STORE, else what ~/.config/insitu/store
 names, else a DAX file system that can be written, else ~/.cache/insitu; insitu ls says which, and what it is stored on.
 What is installed already is not compiled again; a quick image makes place for a best one.
 
@@ -49,10 +50,13 @@ export async function main(args: readonly string[]): Promise<number> {
   if (positionals.length === 0) throw new UsageError('install wants FILE or DIR');
   const tier = oneOf('--tier', values.tier, ['best', 'quick'] as const);
   const cpu = oneOf('--cpu', values.cpu, ['baseline', 'native'] as const);
-  const { modules, refused } = collect(positionals);
+  const { modules, components, refused } = collect(positionals);
   const root = openStore();
   const options = { tier, cpu, root };
-  const installed = await interruptible((signal) => installAll(modules, refused, { ...options, signal }));
+  const installed = await interruptible(async (signal) => [
+    ...(await installAll(modules, refused, { ...options, signal })),
+    ...(await installComponents(components, refused, { ...options, signal })),
+  ]);
   if (values.json) printJson({ store: describeStore(), installed: installed.map(forJson), refused });
   else report(installed);
   for (const { path, reason } of refused) process.stderr.write(`insitu: ${path}: not compiled: ${reason}\n`);
@@ -108,6 +112,35 @@ async function installAll(
   for (const module of modules) if (module.size >= SMALL) await one(module);
   progress('');
   return modules.flatMap((module) => installed.get(module) ?? []);
+}
+
+/** One after the other: each has a large module, as a rule. @returns their core modules */
+async function installComponents(
+  components: readonly Found[],
+  refused: Refused[],
+  options: InstallOptions,
+): Promise<Installed[]> {
+  if (components.length === 0) return [];
+  const { installComponent } = await import('../../loader/component/install.ts');
+  const estimate = new Estimate(components.reduce((sum, { size }) => sum + size, 0));
+  const compiler = findCompiler();
+  const installed: Installed[] = [];
+  for (const { path, size } of components) {
+    try {
+      const done = await installComponent(path, {
+        ...options,
+        ...{ compiler, from: resolve(path), onWait: waiting(path) },
+        onProgress: (part, total) => estimate.update(path, (size * part) / total),
+      });
+      installed.push(...done.modules);
+      refused.push(...done.refused);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      refused.push({ path, reason: reasonOf(error, path) });
+    }
+  }
+  progress('');
+  return installed;
 }
 
 const waiting = (path: string) => () =>

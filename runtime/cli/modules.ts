@@ -10,9 +10,8 @@ export interface Found {
   size: number;
 }
 
-const NO_MODULE: Record<Exclude<Family, 'wasm-module'>, string> = {
+const NO_MODULE: Record<Exclude<Family, 'wasm-module' | 'wasm-component'>, string> = {
   elf: 'is ELF: insitu run and load() start it as it is, insitu place puts it on NVM',
-  'wasm-component': 'is a component; only the core modules in it can be compiled',
   script: 'is a script',
   unknown: 'is no WebAssembly module',
 };
@@ -21,23 +20,24 @@ const NO_MODULE: Record<Exclude<Family, 'wasm-module'>, string> = {
 const MOST = 1 << 30;
 
 /**
- * The modules among files and in directories, links not followed; named files that are none with the reason, and
- * components and files called .wasm in directories too.
+ * The modules and components among files and in directories, links not followed; named files that are neither with the
+ * reason, and files called .wasm in directories too.
  * @throws LoadError ENOENT, EACCES … of what was named
  */
 export function collect(names: readonly string[]): {
   modules: Found[];
+  components: Found[];
   refused: { path: string; reason: string }[];
 } {
   const modules: Found[] = [];
+  const components: Found[] = [];
   const refused: { path: string; reason: string }[] = [];
   const look = (path: string, isNamed: boolean) => {
     const { family, size } = familyOf(path);
-    if (family === 'wasm-module' && size > MOST)
-      refused.push({ path, reason: `has ${size} bytes; want at most ${MOST}` });
-    else if (family === 'wasm-module') modules.push({ path, size });
-    else if (isNamed || family === 'wasm-component' || path.endsWith('.wasm'))
-      refused.push({ path, reason: NO_MODULE[family] });
+    const isWasm = family === 'wasm-module' || family === 'wasm-component';
+    if (isWasm && size > MOST) refused.push({ path, reason: `has ${size} bytes; want at most ${MOST}` });
+    else if (isWasm) (family === 'wasm-module' ? modules : components).push({ path, size });
+    else if (isNamed || path.endsWith('.wasm')) refused.push({ path, reason: NO_MODULE[family] });
   };
   for (const name of names) {
     try {
@@ -47,11 +47,11 @@ export function collect(names: readonly string[]): {
       throw inFile(name, error);
     }
   }
-  return {
-    modules: modules.filter(({ path }, i) => modules.findIndex((m) => m.path === path) === i),
-    refused,
-  };
+  return { modules: once(modules), components: once(components), refused };
 }
+
+const once = (found: Found[]): Found[] =>
+  found.filter(({ path }, i) => found.findIndex((other) => other.path === path) === i);
 
 function* filesIn(directory: string): Generator<string> {
   const entries = readdirSync(directory, { withFileTypes: true });

@@ -19,10 +19,10 @@ export interface WasmRun {
   deliver: ((report: RunReport) => void) | undefined;
 }
 
-/** @returns the program's exit code @throws UsageError, LoadError, as preview1.ts says */
+/** @returns the program's exit code @throws UsageError, LoadError, as preview1.ts and command.ts say */
 export async function runWasm(run: WasmRun): Promise<number> {
   const around = { args: run.args, env: process.env, preopens: preopensOf(run.directories) };
-  return runModule(run, around);
+  return run.family === 'wasm-module' ? runModule(run, around) : runComponent(run, around);
 }
 
 /** 'HOST::GUEST', or a directory under its own name, by the guest's name. @throws UsageError */
@@ -39,20 +39,46 @@ function preopensOf(directories: readonly string[]): Record<string, string> {
 
 async function runModule({ path, options, deliver }: WasmRun, around: Surroundings): Promise<number> {
   const program = openProgram(path, options);
-  if (program.loaded === null)
-    say(`${path} runs in V8: ${program.why}; want it installed (insitu install ${path})`);
+  if (program.loaded === null) sayInV8(path, program.why, path);
   blockStandardStreams();
+  const end = measure();
+  const exitCode = await runPreview1(path, program.module, around).catch((error) => trapped(path, error));
+  deliver?.(reportOf(program, options.place ?? 'in-place', { exitCode, ...end() }));
+  return exitCode;
+}
+
+async function runComponent({ path, options, deliver }: WasmRun, around: Surroundings): Promise<number> {
+  const { loadComponent } = await import('../component/index.ts');
+  const { runCommand } = await import('../component/command.ts');
+  const { reportOfComponent } = await import('../component/report.ts');
+  const component = await loadComponent(path, options);
+  for (const { module, report, why } of component.modules) if (report === null) sayInV8(module, why, path);
+  blockStandardStreams();
+  const end = measure();
+  // wasi:cli/exit ends this process: what is to be done in the end is done when it does.
+  let measured: ReturnType<typeof end> | undefined;
+  process.once('exit', (exitCode) =>
+    deliver?.(reportOfComponent(component, { exitCode, ...(measured ?? end()) })),
+  );
+  const exitCode = await runCommand(component, around).catch((error) => trapped(path, error));
+  measured = end();
+  return exitCode;
+}
+
+function sayInV8(module: string, why: string, path: string): void {
+  say(printable(`${module} runs in V8: ${why}; want it installed (insitu install ${path})`));
+}
+
+/** What passes until the answer is called. */
+function measure(): () => { elapsedNs: number; faults: { minor: number; major: number } } {
   const before = process.resourceUsage();
   const began = process.hrtime.bigint();
-  const exitCode = await runPreview1(path, program.module, around).catch((error) => trapped(path, error));
-  const elapsedNs = Number(process.hrtime.bigint() - began);
-  const after = process.resourceUsage();
-  const faults = {
-    minor: after.minorPageFault - before.minorPageFault,
-    major: after.majorPageFault - before.majorPageFault,
+  return () => {
+    const after = process.resourceUsage();
+    const minor = after.minorPageFault - before.minorPageFault;
+    const major = after.majorPageFault - before.majorPageFault;
+    return { elapsedNs: Number(process.hrtime.bigint() - began), faults: { minor, major } };
   };
-  deliver?.(reportOf(program, options.place ?? 'in-place', { exitCode, elapsedNs, faults }));
-  return exitCode;
 }
 
 function trapped(path: string, error: unknown): number {

@@ -89,20 +89,27 @@ export class LoadedComponent implements Disposable {
     return exports;
   }
 
-  get report(): ComponentReport {
+  /** By core module: the report of its image, or why it runs in V8. */
+  get modules(): ComponentReport['modules'] {
     this.#opened();
-    const modules = [...this.#cores.values()].map(({ path, loaded, why }) => ({
+    return [...this.#cores.values()].map(({ path, loaded, why }) => ({
       module: path,
       report: loaded?.report ?? null,
       why,
     }));
+  }
+
+  /** What its load did, and the last instantiation. */
+  get report(): ComponentReport {
+    const { path: component, place, modules } = this;
     const sum = (key: 'bytesInPlace' | 'bytesCopied') =>
       modules.reduce((n, { report }) => n + (report?.[key] ?? 0), 0);
     const ns = this.#instantiateNs;
+    const phases = ns === null ? this.#phases : [...this.#phases, { name: 'instantiate', ns }];
     return {
-      component: this.path,
-      place: this.place,
-      phases: ns === null ? this.#phases : [...this.#phases, { name: 'instantiate', ns }],
+      component,
+      place,
+      phases,
       bytesInPlace: sum('bytesInPlace'),
       bytesCopied: sum('bytesCopied'),
       modules,

@@ -12,7 +12,7 @@ export interface Ended {
   faults: { minor: number; major: number };
 }
 
-const noImage: Evidence = {
+export const noImage: Evidence = {
   source: 'none',
   ranges: [],
   totals: {},
@@ -38,7 +38,7 @@ export function reportOf(program: WasmProgram, place: 'in-place' | 'copy', ended
 }
 
 /** Anonymous memory of this process, Node's included, in bytes. */
-function privateBytes(): number | null {
+export function privateBytes(): number | null {
   try {
     const found = /^Anonymous:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/smaps_rollup', 'utf8'));
     return found === null ? null : 1024 * Number(found[1]);
