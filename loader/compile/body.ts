@@ -1040,7 +1040,11 @@ export class BodyEmitter {
       .reverse();
     const address = this.popName();
     const { memory, offset } = argument;
-    if (accessBytes > 1) this.trapWhen(`((u64)${address} + ${offset}ull) & ${accessBytes - 1}`, 'UNALIGNED');
+    // Out of bounds comes before unaligned.
+    if (accessBytes > 1)
+      this.lines.push(
+        `if (UNLIKELY(((u64)${address} + ${offset}ull) & ${accessBytes - 1})) { CHECK(in->m[${memory}], ${address}, ${offset}ull, ${accessBytes}); TRAP(UNALIGNED); }`,
+      );
     if (opcode < 3) return this.waitOrNotify(opcode, memory, address, offset, values, accessBytes);
     const place = this.place(argument, address, accessBytes);
     const unit = `u${accessBytes * 8}`;

@@ -167,4 +167,5 @@ export const compileStreaming = async (source: unknown): Promise<Module> => comp
 export const instantiateStreaming = async (source: unknown, imports?: unknown) =>
   instantiate(await bytesOfResponse(source), imports);
 
-export const { Memory, Tag, Exception, CompileError, LinkError, RuntimeError, JSTag } = V8;
+export { Memory } from './memory.ts';
+export const { Tag, Exception, CompileError, LinkError, RuntimeError, JSTag } = V8;

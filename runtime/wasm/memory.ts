@@ -74,7 +74,29 @@ export const allMemories: Iterable<Watched> = {
 export const NO_MEMORY = { buffer: new ArrayBuffer(0), size: 0, shared: false, refresh() {} };
 export type Watched = Pick<MemoryState, 'buffer' | 'size' | 'shared' | 'refresh'>;
 
-export function stateOf(memory: V8Type.Memory, limits?: Limits): MemoryState {
+/** What programs asked for, where that can be seen without their noticing. */
+const asked = new WeakMap<V8Type.Memory, Limits>();
+
+function plainLimits(descriptor: object): Limits | undefined {
+  if (Object.getPrototypeOf(descriptor) !== Object.prototype) return undefined;
+  const value = (name: string): unknown => Object.getOwnPropertyDescriptor(descriptor, name)?.value;
+  const [min, max] = [value('initial'), value('maximum')];
+  if (typeof min !== 'number' || (max === undefined ? 'maximum' in descriptor : typeof max !== 'number')) return undefined;
+  return { min, max: max as number | undefined, shared: value('shared') === true, is64: false };
+}
+
+/** V8's Memory, whose objects are V8's: their limits are remembered, because V8 does not tell them. */
+export const Memory: typeof V8.Memory = new Proxy(V8.Memory, {
+  construct(target, args, newTarget) {
+    const memory = Reflect.construct(target, args, newTarget) as V8Type.Memory;
+    const [descriptor] = args as unknown[];
+    const limits = typeof descriptor === 'object' && descriptor !== null ? plainLimits(descriptor) : undefined;
+    if (limits !== undefined) asked.set(memory, limits);
+    return memory;
+  },
+});
+
+export function stateOf(memory: V8Type.Memory, limits = asked.get(memory)): MemoryState {
   const known = states.get(memory);
   if (known !== undefined) {
     known.refresh();
