@@ -1,6 +1,8 @@
 import { describeFaults, describeHugePages } from '../../loader/huge-pages.ts';
 import { countFaults, type Listing, list } from '../../loader/listing.ts';
 import { readyFor } from '../../loader/store/locate.ts';
+import { isReference } from '../../loader/store/reference.ts';
+import type { WasmListing } from '../../loader/wasm-listing.ts';
 import { evidenceTables } from './evidence-table.ts';
 import { parse, printJson } from './options.ts';
 import { UsageError } from './outcome.ts';
@@ -14,6 +16,9 @@ usage: insitu inspect [--json] [--symbols] [--headers] [--evidence] FILE
   --symbols   the dynamic symbols that it defines
   --headers   the program header table as stored
   --evidence  load the library (its constructors run) and show by frame where its pages are
+
+Of a WebAssembly module or component also what it imports and exports, which store has its image, and how that would be
+mapped.
 
   insitu inspect /bin/ls
   insitu inspect --symbols /usr/lib/x86_64-linux-gnu/libz.so.1
@@ -36,22 +41,39 @@ export async function main(args: readonly string[]): Promise<number> {
   const file = name;
   await readyFor(file);
   const listing = list(file, Boolean(values.symbols));
-  const evidence = values.evidence ? await evidenceOf(file, listing) : undefined;
-  if (values.json) printJson({ ...listing, ...evidence });
-  else
-    process.stdout.write(
-      `${describe(listing, Boolean(values.headers))}${evidence ? describeEvidence(evidence) : ''}`,
-    );
+  const more = mayBeWasm(listing) ? await import('./inspect-wasm.ts') : undefined;
+  const wasm = more?.listWasm(listing);
+  const evidence = values.evidence ? await evidenceOf(file, listing, wasm) : undefined;
+  if (values.json) printJson({ ...listing, ...(wasm && { wasm }), ...evidence });
+  else {
+    const parts = [describe(listing, Boolean(values.headers))];
+    if (wasm) parts.push(`\n${more?.describeWasm(wasm, file)}\n`);
+    if (wasm?.image && listing.segments.length === 0) parts.push(`\n${segmentTable(wasm.image)}\n`);
+    if (evidence) parts.push(describeEvidence(evidence));
+    process.stdout.write(parts.join(''));
+  }
   return 0;
+}
+
+/** Images are shared objects that define no symbol and need nothing. */
+function mayBeWasm({ format, file, needed, soname }: Listing): boolean {
+  if (isReference(file)) return false;
+  return format.startsWith('wasm-') || (format === 'elf-shared' && needed.length === 0 && soname === null);
 }
 
 function describeEvidence({ evidence, textFaults }: Awaited<ReturnType<typeof evidenceOf>>): string {
   return `\n${evidenceTables(evidence)}\n\n${evidence.summary}\n${textFaults ? `${describeFaults(textFaults)}\n` : ''}`;
 }
 
-async function evidenceOf(file: string, listing: Listing) {
+async function evidenceOf(file: string, listing: Listing, wasm: WasmListing | undefined) {
+  if (wasm?.image) {
+    const { evidenceOfImage } = await import('./inspect-wasm.ts');
+    return { evidence: evidenceOfImage(wasm.image.file), textFaults: countFaults(wasm.image.file) };
+  }
   if (listing.format !== 'elf-shared' && listing.format !== 'node-addon')
-    throw new UsageError('--evidence wants a library; insitu run --report tells the same of a program');
+    throw new UsageError(
+      '--evidence wants a library or a module that is installed; insitu run --report tells the same of a program',
+    );
   const { loadSync } = await import('../library/index.ts');
   using library = loadSync(file, { prefault: true }); // only resident pages can be shown to be anywhere
   return { evidence: library.report.evidence, textFaults: countFaults(file) };
