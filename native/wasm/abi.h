@@ -31,6 +31,7 @@ struct wasm_memory {
   uint64_t pages;
   uint64_t max_pages;
   void* host;
+  bool has_files;  // some of it is mapped from an image, seen or not
 };
 
 /// Elements are struct wasm_function, or uint64_t in tables of externref and exnref.

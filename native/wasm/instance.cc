@@ -279,12 +279,19 @@ void Instance::initialize_elements() {
 
 /// Copy-on-write over pages that nobody has touched. False where that can't be.
 bool Instance::map_run(const Run& run) const {
-  const bool own = run.memory >= image_.description().imported_memories;
-  uint8_t* const to = memory(run.memory).base + run.at;
+  const Description& d = image_.description();
+  const bool own = run.memory >= d.imported_memories;
+  wasm_memory& target = memory(run.memory);
+  // What another module's image gave, or another thread's, need not be in the page tables yet.
+  const bool shared = image_.list<Memory>(d.memories)[run.memory].flags & kShared;
+  if (!own && (shared || target.has_files)) return false;
+  uint8_t* const to = target.base + run.at;
   if (copy_ || (!own && !is_untouched(reinterpret_cast<uint64_t>(to), run.size))) return false;
   const long got = sys::mmap(reinterpret_cast<uint64_t>(to), run.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED,
                              file_, start_ + image_.file_offset(image_.at(run.bytes)));
-  return !sys::failed(got);
+  if (sys::failed(got)) return false;
+  target.has_files = true;
+  return true;
 }
 
 void Instance::initialize_memories() {
