@@ -16,6 +16,8 @@ import { transpile } from './transpile.ts';
 export interface InstalledComponent {
   sha256: string;
   path: string;
+  /** Bytes. */
+  size: number;
   /** Its core modules. */
   modules: Installed[];
   /** Core modules that V8 will run, with the reason. */
@@ -32,7 +34,7 @@ export async function installComponent(path: string, options: InstallOptions): P
   const root = openStore(options.root);
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   const { cores, binding } = await transpile(path, bytes);
-  const done: InstalledComponent = { sha256, path, modules: [], refused: [] };
+  const done: InstalledComponent = { sha256, path, size: bytes.length, modules: [], refused: [] };
   const sources: (string | undefined)[] = [];
   const total = cores.reduce((sum, core) => sum + core.length, 0);
   let before = 0;

@@ -2,6 +2,7 @@
 // leads to it. Killed at any moment, it leaves no image or a whole one.
 import { createHash } from 'node:crypto';
 import {
+  type BigIntStats,
   closeSync,
   fstatSync,
   mkdirSync,
@@ -134,7 +135,7 @@ function rememberLater(path: string, installed: Installed, arch: ImageArch): voi
 }
 
 /** @throws LoadError ERR_CHANGED when it was written to meanwhile, ERR_NOT_MAPPABLE, ENOENT … */
-export function readStable(path: string) {
+export function readStable(path: string): { bytes: Buffer; status: BigIntStats } {
   let fd: number;
   try {
     fd = openSync(path, 'r');

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { UnsupportedFeature } from '../../loader/compile/module.ts';
 import { findCompiler, type Tier } from '../../loader/compile/toolchain.ts';
+import type { InstalledComponent } from '../../loader/component/install.ts';
 import { describeStore, openStore } from '../../loader/images/choose.ts';
 import { type Installed, type InstallOptions, installFile } from '../../loader/images/install.ts';
 import { label } from '../../loader/images/list.ts';
@@ -53,12 +54,17 @@ export async function main(args: readonly string[]): Promise<number> {
   const { modules, components, refused } = collect(positionals);
   const root = openStore();
   const options = { tier, cpu, root };
-  const installed = await interruptible(async (signal) => [
-    ...(await installAll(modules, refused, { ...options, signal })),
-    ...(await installComponents(components, refused, { ...options, signal })),
-  ]);
-  if (values.json) printJson({ store: describeStore(), installed: installed.map(forJson), refused });
-  else report(installed);
+  const [installed, bound] = await interruptible(
+    async (signal) =>
+      [
+        await installAll(modules, refused, { ...options, signal }),
+        await installComponents(components, refused, { ...options, signal }),
+      ] as const,
+  );
+  const all = [...installed, ...bound.flatMap((component) => component.modules)];
+  if (values.json)
+    printJson({ store: describeStore(), installed: all.map(forJson), components: bound.map(named), refused });
+  else report(all, bound);
   for (const { path, reason } of refused) process.stderr.write(`insitu: ${path}: not compiled: ${reason}\n`);
   return refused.length > 0 ? 1 : 0;
 }
@@ -114,17 +120,17 @@ async function installAll(
   return modules.flatMap((module) => installed.get(module) ?? []);
 }
 
-/** One after the other: each has a large module, as a rule. @returns their core modules */
+/** One after the other: each has a large module, as a rule. */
 async function installComponents(
   components: readonly Found[],
   refused: Refused[],
   options: InstallOptions,
-): Promise<Installed[]> {
+): Promise<InstalledComponent[]> {
   if (components.length === 0) return [];
   const { installComponent } = await import('../../loader/component/install.ts');
   const estimate = new Estimate(components.reduce((sum, { size }) => sum + size, 0));
   const compiler = findCompiler();
-  const installed: Installed[] = [];
+  const installed: InstalledComponent[] = [];
   for (const { path, size } of components) {
     try {
       const done = await installComponent(path, {
@@ -132,7 +138,7 @@ async function installComponents(
         ...{ compiler, from: resolve(path), onWait: waiting(path) },
         onProgress: (part, total) => estimate.update(path, (size * part) / total),
       });
-      installed.push(...done.modules);
+      installed.push(done);
       refused.push(...done.refused);
     } catch (error) {
       options.signal?.throwIfAborted();
@@ -154,8 +160,13 @@ function reasonOf(error: unknown, path: string): string {
 
 const forJson = ({ entry: _, record, ...rest }: Installed) => ({ ...rest, ...record });
 
-function report(installed: readonly Installed[]): void {
-  if (installed.length === 0) return;
+const named = ({ path, sha256, modules }: InstalledComponent) => ({
+  ...{ from: resolve(path), sha256 },
+  modules: modules.map((module) => module.sha256),
+});
+
+function report(installed: readonly Installed[], components: readonly InstalledComponent[]): void {
+  if (installed.length + components.length === 0) return;
   const rows = installed.map(({ sha256, record, status, imageSize, elapsedNs, from }) => [
     label({ sha256, from: [from ?? ''].filter(Boolean) }),
     sha256.slice(0, 12),
@@ -165,6 +176,10 @@ function report(installed: readonly Installed[]): void {
     bytes(record.size),
     bytes(imageSize),
   ]);
+  for (const { path, sha256, modules, size } of components) {
+    const count = `${modules.length} core module${modules.length === 1 ? '' : 's'}`;
+    rows.push([label({ sha256, from: [path] }), sha256.slice(0, 12), count, '', '', bytes(size), '']);
+  }
   const head = ['module', 'sha256', 'status', 'tier', 'cpu', 'source', 'image'];
   process.stdout.write(`${table([head, ...rows])}\n`);
 }

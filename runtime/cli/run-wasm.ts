@@ -1,7 +1,7 @@
 // insitu run of WebAssembly: in this process, as node:wasi and compiled code both need it.
 import type { LoadOptions } from '../../loader/index.ts';
 import type { RunReport } from '../program/supervise.ts';
-import { runPreview1, type Surroundings } from '../wasi/preview1.ts';
+import { checkProgram, runPreview1, type Surroundings } from '../wasi/preview1.ts';
 import { isTrap, openProgram } from '../wasi/program.ts';
 import { reportOf } from '../wasi/report.ts';
 import { UsageError } from './outcome.ts';
@@ -39,6 +39,7 @@ function preopensOf(directories: readonly string[]): Record<string, string> {
 
 async function runModule({ path, options, deliver }: WasmRun, around: Surroundings): Promise<number> {
   const program = openProgram(path, options);
+  checkProgram(path, program.module);
   if (program.loaded === null) sayInV8(path, program.why, path);
   blockStandardStreams();
   const end = measure();

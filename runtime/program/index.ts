@@ -119,7 +119,7 @@ function prepareLocated(name: string, located: Located, args: readonly string[],
     return { ...common, way: 'execve', why, format: 'script', kind: null, segments: [], ...byKernel };
   }
   if (family !== 'elf' && family !== 'unknown') {
-    const text = `is a ${family}; want an ELF program (WebAssembly is not run by this version)`;
+    const text = `is a ${family}; want an ELF program (insitu run runs WebAssembly, too)`;
     throw new LoadError('ERR_FORMAT', path, text);
   }
   const image = read(file);

@@ -21,17 +21,21 @@ export interface Surroundings {
 const versions = { wasi_snapshot_preview1: 'preview1', wasi_unstable: 'unstable' } as const;
 type Interface = keyof typeof versions;
 
+/** @throws LoadError ERR_FORMAT of a module that is no program */
+export function checkProgram(path: string, module: Linkable): void {
+  if (exportsOne(module, '_start', 'function')) return;
+  const text =
+    'is a wasm-module that exports no _start; want a WASI program (insitu call calls functions of others)';
+  throw new LoadError('ERR_FORMAT', path, text);
+}
+
 /**
  * Runs a program to its end.
  * @returns its exit code: what it gave proc_exit, else 0
- * @throws LoadError ERR_FORMAT of a module that is no program, ERR_UNSUPPORTED of imports that WASI has not; what ends a
+ * @throws LoadError ERR_FORMAT of a module without a memory, ERR_UNSUPPORTED of imports that WASI has not; what ends a
  *   program otherwise: WebAssembly.RuntimeError, RangeError where its stack was exhausted
  */
 export async function runPreview1(path: string, module: Linkable, around: Surroundings): Promise<number> {
-  if (!exportsOne(module, '_start', 'function')) {
-    const text = 'exports no _start; want a WASI program (insitu call calls functions of other modules)';
-    throw new LoadError('ERR_FORMAT', path, text);
-  }
   const { wasi, imports } = await provide(path, module, around);
   return wasi.start({ exports: module.instantiate(imports) }) ?? 0;
 }

@@ -228,7 +228,7 @@ run('refused with the reason: 126 for what is there, 127 for what is not', () =>
   refused([program('empty', 0o755, '/dev/null')], 126, /file is empty|file ends after 0 bytes/);
   const module = join(directory, 'x.wasm');
   writeFileSync(module, Buffer.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]));
-  refused([module], 126, /is a wasm-module; want/);
+  refused([module], 126, /is a wasm-module that exports no _start; want/);
   const loop = join(directory, 'loop');
   symlinkSync(loop, loop);
   refused([loop], 126, /ELOOP/);

@@ -47,7 +47,7 @@ pack('what is compiled imports Node, its dependencies and itself, nothing else',
   for (const file of compiled.filter((name) => /\.(js|d\.ts)$/.test(name))) {
     const text = readFileSync(join(dist, file), 'utf8');
     for (const [, name = ''] of text.matchAll(
-      /(?:from|import|import\(|require\)?\()\s*['"]([^'"\n]+)['"]/g,
+      /(?:from|import|import\(|require\)?\()\s*['"]([^'"\s]+)['"]/g,
     )) {
       const own = name.startsWith('.') && existsSync(join(dist, file, '..', name.replace(/\.ts$/, '.js')));
       assert.ok(own || name.startsWith('node:') || name in dependencies, `${file} imports ${name}`);
