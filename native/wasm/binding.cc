@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <unordered_map>
@@ -235,10 +236,11 @@ Napi::Value image_facts(const Info& info) {
 
 void forget_memory(Napi::Env, wasm_memory* memory) {
   if (Runtime* runtime = current_runtime; runtime != nullptr) {
-    for (uint32_t i = 0; i < runtime->memory_count; i++) {
-      if (runtime->memories[i] != memory) continue;
-      runtime->memories[i] = runtime->memories[--runtime->memory_count];
-      break;
+    auto& memories = runtime->memories;
+    const auto at = std::find(memories.begin(), memories.end(), memory);
+    if (at != memories.end()) {
+      *at = memories.back();
+      memories.pop_back();
     }
   }
   delete memory;
@@ -268,7 +270,7 @@ Napi::Value make_memory(const Info& info) {
   set_buffer(*memory, info[0]);
   memory->host = reinterpret_cast<void*>(u64_at(info, 1));
   memory->max_pages = u64_at(info, 2);
-  if (runtime.memory_count < std::size(runtime.memories)) runtime.memories[runtime.memory_count++] = memory.get();
+  runtime.memories.push_back(memory.get());
   Napi::Array pair = Napi::Array::New(env, 2);
   pair.Set(1u, number(env, memory.get()));
   wasm_memory* raw = memory.release();

@@ -138,11 +138,8 @@ void Instance::make_host(uint32_t index) {
 
 /// Constant expressions (core specification 3.4.12), extended ones too; ref.func has a place in an int32_t here.
 Instance::Value Instance::evaluate(const Expression& expression) const {
-  Value stack[64];
-  uint32_t depth = 0;
-  const auto push = [&](Value value) {
-    if (depth < std::size(stack)) stack[depth++] = value;
-  };
+  std::vector<Value> stack;
+  const auto push = [&](const Value& value) { stack.push_back(value); };
   const uint8_t* at = image_.at(expression.at);
   const uint8_t* const end = at + expression.size;
   while (at < end) {
@@ -196,8 +193,9 @@ Instance::Value Instance::evaluate(const Expression& expression) const {
       case 0x0b:
         break;
       default: {  // add, sub, mul of i32 (0x6a …) and i64 (0x7c …)
-        const uint64_t b = stack[--depth].words[0];
-        uint64_t& a = stack[depth - 1].words[0];
+        const uint64_t b = stack.back().words[0];
+        stack.pop_back();
+        uint64_t& a = stack.back().words[0];
         const bool wide = opcode >= 0x7c;
         const uint8_t kind = opcode - (wide ? 0x7c : 0x6a);
         a = kind == 0 ? a + b : kind == 1 ? a - b : a * b;
@@ -205,7 +203,7 @@ Instance::Value Instance::evaluate(const Expression& expression) const {
       }
     }
   }
-  return stack[0];
+  return stack.back();
 }
 
 void Instance::initialize_globals() {

@@ -207,8 +207,8 @@ void give_signal_stack() {
 }
 
 bool in_linear_memory(const Runtime& runtime, uint64_t address) {
-  for (uint32_t i = 0; i < runtime.memory_count; i++) {
-    const uint64_t base = reinterpret_cast<uint64_t>(runtime.memories[i]->base);
+  for (const wasm_memory* memory : runtime.memories) {
+    const uint64_t base = reinterpret_cast<uint64_t>(memory->base);
     if (address >= base && address - base < kGuardedBytes) return true;
   }
   return false;

@@ -1,8 +1,8 @@
 // What compiled code runs in: one for each thread that runs JavaScript (abi.h: struct wasm_runtime), its frames, and
 // the way out of them.
 #pragma once
-#include <csetjmp>
 #include <cstdint>
+#include <vector>
 
 #include "abi.h"
 #include "image.h"
@@ -48,8 +48,7 @@ struct Runtime {
   uint32_t depth = 0;             // of entries from JavaScript
   uint64_t stack_low = 0;         // nothing may be pushed below
   void* env = nullptr;            // napi_env
-  wasm_memory* memories[1024] = {};
-  uint32_t memory_count = 0;
+  std::vector<wasm_memory*> memories;  // changed by this thread only, and never while its compiled code runs
   wasm_exception* exceptions = nullptr;  // all that are alive
   wasm_tag script_tag = {};              // of what JavaScript throws
   bool keeps_exceptions = false;         // some table or global may hold one

@@ -68,7 +68,7 @@ export function putReference(slot: number, value: unknown): void {
 // ---- exceptions
 
 export interface ThrownTag {
-  tag: V8Type.Tag;
+  tag: WeakRef<V8Type.Tag>;
   /** Reads the payload that begins at a slot. */
   payload(slot: number): unknown[];
   /** Puts an exception's payload there; answers its words. */
@@ -83,7 +83,28 @@ export function onUnknownTag(find: (address: number) => void): void {
 }
 
 /** By their addresses in compiled code. */
-export const knownTags = new Map<number, ThrownTag>();
+const knownTags = new Map<number, ThrownTag>();
+
+const forgotten = new FinalizationRegistry<{ address: number; known: ThrownTag }>(({ address, known }) => {
+  if (knownTags.get(address) === known) knownTags.delete(address);
+});
+
+/** The tag at an address. What stood there before, of an instance that is gone, counts no more. */
+export function knowThrownTag(address: number, tag: V8Type.Tag, known: ThrownTag): void {
+  knownTags.set(address, known);
+  forgotten.register(tag, { address, known });
+}
+
+/** Null where none is known that is still in use. */
+export function thrownTag(address: number): { known: ThrownTag; tag: V8Type.Tag } | null {
+  const known = knownTags.get(address);
+  const tag = known?.tag.deref();
+  return known === undefined || tag === undefined ? null : { known, tag };
+}
+
+export function forgetTag(address: number): void {
+  knownTags.delete(address);
+}
 
 /** Errors of traps: compiled code does not catch them, even when they come back through JavaScript. */
 const traps = new WeakSet<object>();
@@ -92,7 +113,8 @@ const traps = new WeakSet<object>();
 export function throwToCompiled(error: unknown): void {
   if (error instanceof V8.Exception) {
     for (const [address, known] of knownTags) {
-      if (!error.is(known.tag)) continue;
+      const tag = known.tag.deref();
+      if (tag === undefined || !error.is(tag)) continue;
       const words = known.put(error, 8);
       f64[1] = address;
       u32[4] = words;
@@ -171,16 +193,17 @@ export function raise(): never {
   if ((status & 0xff) !== THREW) throw trapError(status >>> 8);
   const address = wasm.wasmThrown();
   if (address === 0) throw referenced(u32[2] as number);
-  if (!knownTags.has(address)) findTag(address);
-  const known = knownTags.get(address);
-  if (known === undefined) throw new V8.RuntimeError('exception of an unknown tag');
+  if (thrownTag(address) === null) findTag(address);
+  const found = thrownTag(address);
+  if (found === null) throw new V8.RuntimeError('exception of an unknown tag');
   const before = remembered.get(address);
+  const { known, tag } = found;
   const payload = known.payload(1);
   if (before !== undefined) {
     remembered.delete(address);
-    if (payload.every((value, index) => Object.is(value, before.getArg(known.tag, index)))) throw before;
+    if (payload.every((value, index) => Object.is(value, before.getArg(tag, index)))) throw before;
   }
-  throw new V8.Exception(known.tag, payload as never[]);
+  throw new V8.Exception(tag, payload as never[]);
 }
 
 // ---- values that compiled code may have forgotten

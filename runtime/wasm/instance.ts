@@ -1,6 +1,6 @@
 // Instantiation of a compiled module (JS API 5.2: instantiate the core of a WebAssembly module).
 import { type Handle, wasm } from '../../loader/wasm.ts';
-import { i32, onImportCalled, raise, STATUS_32 } from './boundary.ts';
+import { forgetTag, i32, onImportCalled, raise, STATUS_32 } from './boundary.ts';
 import { type AnyFunction, type Callee, dispatcherOf, exportedFunction } from './function.ts';
 import { type FunctionOwner, originOf, ownerOf, registerFunction, registerOwner } from './function-reference.ts';
 import { type GlobalState, GlobalState as GlobalStateClass, globalFor, globalState } from './global.ts';
@@ -64,6 +64,7 @@ export class LinkedInstance implements Callee, FunctionOwner {
     );
     this.keeps.add(this.handle);
     registerOwner(this);
+    this.forgetTags();
     wasm.wasmInitialize(this.instance);
     if (i32[STATUS_32] !== 0) raise();
   }
@@ -217,6 +218,14 @@ export class LinkedInstance implements Callee, FunctionOwner {
     return false;
   }
 
+  /** Its tags may stand where those of an instance stood that is gone. */
+  private forgetTags(): void {
+    if (this.shape.tagCount === 0) return;
+    const imported = this.shape.imports.filter(({ kind }) => kind === 'tag').length;
+    for (let index = imported; index < this.shape.tagCount; index++)
+      forgetTag(wasm.wasmTagOf(this.instance, index));
+  }
+
   keep(other: object): void {
     this.keeps.add(other);
   }
@@ -268,7 +277,9 @@ export class LinkedInstance implements Callee, FunctionOwner {
 
   private tagAt(index: number): V8Type.Tag {
     const { params } = this.shape.tagType(index);
-    return tagFor(wasm.wasmTagOf(this.instance, index), params);
+    const tag = tagFor(wasm.wasmTagOf(this.instance, index), params, this);
+    this.keeps.add(tag);
+    return tag;
   }
 
   exports(): V8Type.Exports {

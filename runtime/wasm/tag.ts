@@ -1,6 +1,6 @@
 // Tags and exceptions are V8's own; compiled code knows a tag by an address.
-import { type Handle, wasm } from '../../loader/wasm.ts';
-import { knownTags, onUnknownTag } from './boundary.ts';
+import { wasm } from '../../loader/wasm.ts';
+import { knowThrownTag, onUnknownTag, thrownTag } from './boundary.ts';
 import { payloadCodec } from './function.ts';
 import { functionAtSlot, knowTag } from './function-reference.ts';
 import * as Type from './shape.ts';
@@ -12,8 +12,8 @@ onUnknownTag(knowTag);
 
 interface TagState {
   address: number;
-  /** Of a tag that no instance owns. */
-  handle: Handle | null;
+  /** Keeps the address good: storage of its own, or the instance that the tag stands in. */
+  owner: object;
 }
 
 const NAMES: Record<number, string> = {
@@ -30,8 +30,8 @@ const states = new WeakMap<V8Type.Tag, TagState>();
 
 function know(tag: V8Type.Tag, params: ValueType[], address: number): void {
   const codec = payloadCodec(params, functionAtSlot);
-  knownTags.set(address, {
-    tag,
+  knowThrownTag(address, tag, {
+    tag: new WeakRef(tag),
     payload: codec.read,
     put: (exception, slot) =>
       codec.write(
@@ -46,7 +46,7 @@ export function tagAddress(tag: V8Type.Tag, params: ValueType[]): number {
   let state = states.get(tag);
   if (state === undefined) {
     const [handle, address] = wasm.wasmCell();
-    state = { address, handle };
+    state = { address, owner: handle };
     states.set(tag, state);
     know(tag, params, address);
   }
@@ -54,11 +54,11 @@ export function tagAddress(tag: V8Type.Tag, params: ValueType[]): number {
 }
 
 /** The tag that stands for one of compiled code. */
-export function tagFor(address: number, params: ValueType[]): V8Type.Tag {
-  const known = knownTags.get(address);
-  if (known !== undefined) return known.tag;
+export function tagFor(address: number, params: ValueType[], owner: object): V8Type.Tag {
+  const known = thrownTag(address);
+  if (known !== null) return known.tag;
   const tag = new V8.Tag({ parameters: params.map((type) => NAMES[type] as 'i32') });
-  states.set(tag, { address, handle: null });
+  states.set(tag, { address, owner });
   know(tag, params, address);
   return tag;
 }
