@@ -1,5 +1,6 @@
 // The addon's part for compiled modules, as TypeScript sees it (native/wasm/binding.cc). Addresses are numbers: they lie
 // below 2^47. Nothing here checks them; runtime/wasm keeps every handle for as long as an address of it is in use.
+import { inFile } from './error.ts';
 import { type ImageHandle, native } from './native.ts';
 
 /** Keeps what an address belongs to alive. */
@@ -56,5 +57,9 @@ const REQUIRE_IN_PLACE = 2;
 
 /** Maps an image that insitu install made. @throws LoadError ERR_IMAGE, ERR_CPU and what load() throws */
 export function loadWasmImage(path: string, place: 'in-place' | 'copy', requireInPlace: boolean): ImageHandle {
-  return native.load(path, WASM | (place === 'copy' ? COPY : 0) | (requireInPlace ? REQUIRE_IN_PLACE : 0));
+  try {
+    return native.load(path, WASM | (place === 'copy' ? COPY : 0) | (requireInPlace ? REQUIRE_IN_PLACE : 0));
+  } catch (error) {
+    throw inFile(path, error);
+  }
 }

@@ -290,7 +290,6 @@ class Describer {
     out.list(module.elements.length, 8, () => this.elements());
     out.list(module.data.length, 8, () => this.data());
     out.list(this.image.runs.length, 8, () => this.runs());
-    out.list(this.image.patches.length, 8, () => this.patches());
     out.list(this.layout.longTypeIndices.length, 4, () => out.u32(...this.layout.longTypeIndices));
     out.list(shape.words.length, 4, () => out.u32(...shape.words));
     out.list(shape.names.length, 1, () => out.raw(shape.names));
@@ -320,6 +319,7 @@ class Describer {
   /** What is not read at load. */
   private behind(): void {
     const { out, module } = this;
+    out.listBehind(this.image.patches.length, 8, () => this.patches());
     const starts = this.codeStarts();
     out.listBehind(starts.length, 4, () => {
       for (const { name, index } of starts) {

@@ -11,6 +11,7 @@ export interface Run {
   bytes: Uint8Array;
 }
 
+/** Of memories that are imported. */
 export interface Patch {
   /** Index of the run that holds the bytes. */
   run: number;
@@ -107,7 +108,7 @@ export function memoryImage(module: Module): MemoryImage {
     const run = runs.findIndex((one) => one.memory === memory && at >= one.at && at < one.at + one.bytes.length);
     if (bytes.length === 0) continue;
     (runs[run] as Run).bytes.set(bytes, at - (runs[run] as Run).at);
-    patches.push({ run, at, size: bytes.length });
+    if (memory < module.imported.memories) patches.push({ run, at, size: bytes.length });
   }
   return { runs, patches: merged(patches), taken: new Set(placed.map(({ index }) => index)) };
 }

@@ -10,7 +10,7 @@
 namespace insitu::wasm {
 
 constexpr char kMagic[8] = {'i', 'n', 's', 'i', 't', 'u', 'w', 'a'};
-constexpr uint32_t kFormat = 2;
+constexpr uint32_t kFormat = 3;
 constexpr uint32_t kNoteType = 1;
 
 /// The note's descriptor.
@@ -45,7 +45,7 @@ struct Description {
   uint32_t imported_functions, imported_tables, imported_memories, imported_globals, imported_tags, tag_count;
   uint32_t start;  // index in refs + 1, or ~(imported function), 0: none
   uint32_t reserved;
-  List types, refs, tables, memories, globals, elements, data, runs, patches, keys, shape, names, starts,
+  List types, refs, tables, memories, globals, elements, data, runs, keys, shape, names, patches, starts,
       function_names;
 };
 

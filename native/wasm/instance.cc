@@ -298,10 +298,18 @@ void Instance::initialize_memories() {
   const auto* patches = image_.list<Patch>(d.patches);
   uint32_t patch = 0;
   for (uint32_t i = 0; i < d.runs.count; i++) {
-    const bool mapped = map_run(runs[i]);
-    for (; patch < d.patches.count && patches[patch].run == i; patch++) {
-      const Patch& p = patches[patch];
-      if (!mapped) memcpy(memory(runs[i].memory).base + p.at, image_.at(runs[i].bytes) + (p.at - runs[i].at), p.size);
+    const Run& run = runs[i];
+    const uint32_t first = patch;
+    if (run.memory < d.imported_memories)
+      while (patch < d.patches.count && patches[patch].run == i) patch++;
+    if (map_run(run)) continue;
+    uint8_t* const base = memory(run.memory).base;
+    if (run.memory >= d.imported_memories) memcpy(base + run.at, image_.at(run.bytes), run.size);
+    for (uint32_t k = first; k < patch; k++) {
+      // No checksum covers these.
+      const Patch& p = patches[k];
+      if (p.at < run.at || p.size > run.size || p.at - run.at > run.size - p.size) continue;
+      memcpy(base + p.at, image_.at(run.bytes) + (p.at - run.at), p.size);
     }
   }
 }
