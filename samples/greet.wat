@@ -1,0 +1,35 @@
+;; A component (Component Model): two core modules, a string in both directions, and a function that the host gives.
+;; $memory hands out memory, $greet uses it; canon lift and lower turn strings into pointers and back.
+(component
+  (import "host" (instance $host (export "log" (func (param "text" string)))))
+  (core module $memory
+    (memory (export "memory") 1)
+    (global $next (mut i32) (i32.const 1024))
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+      (local $at i32)
+      (local.set $at (i32.and (i32.add (global.get $next) (i32.sub (local.get 2) (i32.const 1))) (i32.sub (i32.const 0) (local.get 2))))
+      (global.set $next (i32.add (local.get $at) (local.get 3)))
+      (local.get $at)))
+  (core instance $memory (instantiate $memory))
+  (core func $log (canon lower (func $host "log") (memory (core memory $memory "memory")) (realloc (core func $memory "realloc"))))
+  (core module $greet
+    (import "env" "memory" (memory 1))
+    (import "env" "realloc" (func $realloc (param i32 i32 i32 i32) (result i32)))
+    (import "host" "log" (func $log (param i32 i32)))
+    (data (i32.const 16) "hello ")
+    (func (export "greet") (param $from i32) (param $size i32) (result i32)
+      (local $to i32)
+      (call $log (local.get $from) (local.get $size))
+      (local.set $to (call $realloc (i32.const 0) (i32.const 0) (i32.const 1) (i32.add (local.get $size) (i32.const 6))))
+      (memory.copy (local.get $to) (i32.const 16) (i32.const 6))
+      (memory.copy (i32.add (local.get $to) (i32.const 6)) (local.get $from) (local.get $size))
+      (i32.store (i32.const 0) (local.get $to))
+      (i32.store (i32.const 4) (i32.add (local.get $size) (i32.const 6)))
+      (i32.const 0))
+    (func (export "divide") (param i32 i32) (result i32) (i32.div_u (local.get 0) (local.get 1))))
+  (core instance $greet (instantiate $greet
+    (with "env" (instance $memory))
+    (with "host" (instance (export "log" (func $log))))))
+  (func (export "greet") (param "name" string) (result string)
+    (canon lift (core func $greet "greet") (memory (core memory $memory "memory")) (realloc (core func $memory "realloc"))))
+  (func (export "divide") (param "a" u32) (param "b" u32) (result u32) (canon lift (core func $greet "divide"))))
