@@ -11,7 +11,7 @@ export interface WasmAddon {
   wasmThread(service: (instance?: number, index?: number) => unknown): ArrayBuffer;
   wasmShape(image: ImageHandle): [names: string, words: Uint32Array];
   wasmFacts(image: ImageHandle): { sha256: Buffer; sourceSize: number; tier: number; instanceSize: number };
-  wasmMemory(buffer: ArrayBuffer | Uint8Array, id: number, maxPages: number): Owned;
+  wasmMemory(buffer: ArrayBuffer | Uint8Array, id: number, maxPages: number): [...Owned, guarded: boolean];
   wasmMemoryUpdate(address: number, buffer: ArrayBuffer | Uint8Array): void;
   wasmTable(functions: boolean, size: number, max: number): Owned;
   wasmTableSize(table: number): number;

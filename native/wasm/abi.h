@@ -31,6 +31,7 @@ struct wasm_memory {
   uint64_t pages;
   uint64_t max_pages;
   void* host;
+  bool guarded;    // 8 GiB from base on are its own: what lies behind size traps
   bool has_files;  // some of it is mapped from an image, seen or not
 };
 

@@ -2,6 +2,7 @@
 // sees as an ArrayBuffer: no values are made or taken apart here. runtime/wasm/boundary.ts is the other side.
 #include "binding.h"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -262,7 +263,14 @@ void set_buffer(wasm_memory& memory, const Napi::Value& buffer) {
   memory.pages = size >> 16;
 }
 
-/// (buffer or a Uint8Array over all of it, id, maximum of pages) -> [handle, address].
+/// Whether V8 gave it its guard pages: without its trap handler it does not, and then there are holes. msync(2) with
+/// MS_ASYNC does nothing but tell of those.
+bool is_guarded(const wasm_memory& memory) {
+  constexpr uint64_t kGuardedBytes = uint64_t{8} << 30;
+  return msync(memory.base, kGuardedBytes, MS_ASYNC) == 0;
+}
+
+/// (buffer or a Uint8Array over all of it, id, maximum of pages) -> [handle, address, guarded].
 Napi::Value make_memory(const Info& info) {
   const Napi::Env env = info.Env();
   Runtime& runtime = runtime_now();
@@ -270,8 +278,10 @@ Napi::Value make_memory(const Info& info) {
   set_buffer(*memory, info[0]);
   memory->host = reinterpret_cast<void*>(u64_at(info, 1));
   memory->max_pages = u64_at(info, 2);
+  memory->guarded = is_guarded(*memory);
   runtime.memories.push_back(memory.get());
-  Napi::Array pair = Napi::Array::New(env, 2);
+  Napi::Array pair = Napi::Array::New(env, 3);
+  pair.Set(2u, memory->guarded);
   pair.Set(1u, number(env, memory.get()));
   wasm_memory* raw = memory.release();
   pair.Set(0u, Napi::External<wasm_memory>::New(env, raw, forget_memory));

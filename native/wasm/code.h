@@ -104,3 +104,7 @@ static inline u64 bits_of_f64(f64 value) {
   __builtin_memcpy(&bits, &value, 8);
   return bits;
 }
+
+// What other units of the image have is hidden too: without that, gcc reaches it through a table that would have to be
+// relocated.
+#pragma GCC visibility push(hidden)

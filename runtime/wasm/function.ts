@@ -186,7 +186,7 @@ interface Plan {
 
 const UNUSED: Slots = f64;
 
-function planOf(owner: Callee, index: number, place: number): Plan {
+export function planOf(owner: Callee, index: number, place: number): Plan {
   const typeIndex = owner.shape.functionTypeIndex(index);
   const { params, results } = owner.shape.type(typeIndex);
   for (const type of [...params, ...results])
@@ -230,7 +230,7 @@ function generalCall(
   };
 }
 
-function enter(plan: Plan): number | undefined {
+export function enter(plan: Plan): number | undefined {
   const { memory, result } = plan;
   if (memory.shared || memory.buffer.byteLength !== memory.size) memory.refresh();
   f64[RECORD] = plan.record;

@@ -3,6 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import type { Found } from '../../loader/images/find.ts';
 import type { ImageHandle } from '../../loader/native.ts';
 import { loadWasmImage, wasm } from '../../loader/wasm.ts';
+import { exportMaker, type ExportMaker } from './export-source.ts';
 import { policy } from './policy.ts';
 import { Shape } from './shape.ts';
 
@@ -14,6 +15,8 @@ export class CompiledImage {
   readonly handle: ImageHandle;
   private readonly sourcePath: string | null;
   private known: Shape | undefined;
+  private instances = 0;
+  private maker: ExportMaker | null = null;
 
   constructor(path: string, sourcePath: string | null, place: Place, requireInPlace: boolean) {
     this.path = path;
@@ -25,6 +28,12 @@ export class CompiledImage {
   get shape(): Shape {
     this.known ??= new Shape(wasm.wasmShape(this.handle));
     return this.known;
+  }
+
+  /** From the second instance on: a module that is instantiated once does not pay for it. */
+  exportMaker(): ExportMaker | null {
+    if (++this.instances === 2) this.maker = exportMaker(this.shape);
+    return this.maker;
   }
 
   /** The module's bytes. */

@@ -1,6 +1,7 @@
 // Instantiation of a compiled module (JS API 5.2: instantiate the core of a WebAssembly module).
 import { type Handle, wasm } from '../../loader/wasm.ts';
 import { forgetTag, i32, onImportCalled, raise, STATUS_32 } from './boundary.ts';
+import type { ExportMaker } from './export-source.ts';
 import { type AnyFunction, type Callee, dispatcherOf, exportedFunction } from './function.ts';
 import { type FunctionOwner, originOf, ownerOf, registerFunction, registerOwner } from './function-reference.ts';
 import { type GlobalState, GlobalState as GlobalStateClass, globalFor, globalState } from './global.ts';
@@ -38,7 +39,11 @@ export class LinkedInstance implements Callee, FunctionOwner {
   private readonly tables: TableState[] = [];
   private readonly globals: GlobalState[] = [];
   private readonly functions = new Map<number, AnyFunction>();
-  private readonly places = new Map<number, number>();
+  /** Those that were made all at once. */
+  private maker: ExportMaker | null = null;
+  private made: AnyFunction[] = [];
+  /** Imported functions that are somebody's exported ones: they are exported as themselves. */
+  private readonly foreign = new Set<number>();
   private registered = false;
   /** Functions of JavaScript that it imports, and what compiled code calls for them. */
   private readonly targets: (AnyFunction | undefined)[] = [];
@@ -97,7 +102,10 @@ export class LinkedInstance implements Callee, FunctionOwner {
       else tags.push(this.linkTag(index, tags.length, value));
     });
     for (let i = this.linear.length; i < shape.memoryCount; i++) this.linear.push(createMemory(shape.memory(i)));
-    for (const state of this.linear) this.watch(state);
+    for (const state of this.linear) {
+      if (!state.guarded && !state.is64) throw new NeedsV8('needs memories with guard pages, which V8 gives none here');
+      this.watch(state);
+    }
     if (this.memories.length === 0) this.memories.push(NO_MEMORY);
     return { functions, tables, globals, tags, memories: this.linear.map(({ address }) => address) };
   }
@@ -114,7 +122,7 @@ export class LinkedInstance implements Callee, FunctionOwner {
       const owner = origin.owner as LinkedInstance;
       if (!sameType(owner.typeOf(origin.index), type))
         throw new ImportMismatch(at, 'imported function does not match the expected type');
-      this.functions.set(index, value as AnyFunction);
+      this.passOn(index, value as AnyFunction);
       this.keep(owner);
       // References may go both ways.
       owner.keep(this);
@@ -124,10 +132,15 @@ export class LinkedInstance implements Callee, FunctionOwner {
     if (isV8Function(value)) {
       const wrong = checkFunction(type, value);
       if (wrong !== null) throw new ImportMismatch(at, wrong);
-      this.functions.set(index, value);
+      this.passOn(index, value);
     }
     this.targets[index] = value as AnyFunction;
     return 0;
+  }
+
+  private passOn(index: number, value: AnyFunction): void {
+    this.functions.set(index, value);
+    this.foreign.add(index);
   }
 
   private linkTable(at: number, index: number, value: unknown): number {
@@ -233,24 +246,33 @@ export class LinkedInstance implements Callee, FunctionOwner {
   // ---- exports
 
   functionAt(index: number): AnyFunction {
-    return this.functions.get(index) ?? this.makeFunction(index, wasm.wasmPlaceOf(this.instance, index));
+    return this.knownFunction(index) ?? this.makeFunction(index, this.placeOf(index));
+  }
+
+  private knownFunction(index: number): AnyFunction | undefined {
+    const at = this.maker?.at.get(index);
+    return at === undefined ? this.functions.get(index) : this.made[at];
+  }
+
+  private placeOf(index: number): number {
+    return wasm.wasmPlaceOf(this.instance, index);
   }
 
   private makeFunction(index: number, place: number): AnyFunction {
-    const known = this.functions.get(index);
+    const known = this.knownFunction(index);
     if (known !== undefined) return known;
     const made = exportedFunction(this, index, place);
     this.functions.set(index, made);
-    this.places.set(index, place);
     if (this.registered) registerFunction(made, { owner: this, index, place });
     return made;
   }
 
   registerFunctions(): void {
     this.registered = true;
+    for (const [index, at] of this.maker?.at ?? [])
+      registerFunction(this.made[at] as AnyFunction, { owner: this, index, place: this.placeOf(index) });
     for (const [index, made] of this.functions)
-      if (this.places.has(index))
-        registerFunction(made, { owner: this, index, place: this.places.get(index) as number });
+      if (!this.foreign.has(index)) registerFunction(made, { owner: this, index, place: this.placeOf(index) });
   }
 
   private tableAt(index: number): TableState {
@@ -284,6 +306,8 @@ export class LinkedInstance implements Callee, FunctionOwner {
 
   exports(): V8Type.Exports {
     const object: Record<string, unknown> = Object.create(null);
+    this.maker = this.image.exportMaker();
+    if (this.maker !== null) this.made = this.maker.make(this);
     this.shape.forEachExport((name, kind, index, place) => {
       if (kind === FUNCTION) object[name] = this.makeFunction(index, place);
       else if (kind === MEMORY) object[name] = (this.linear[index] as MemoryState).memory;

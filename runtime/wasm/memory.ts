@@ -10,6 +10,8 @@ const MAX_PAGES = 65536;
 export class MemoryState {
   readonly memory: V8Type.Memory;
   readonly address: number;
+  /** Accesses that compiled code does not check end in V8's guard pages. */
+  readonly guarded: boolean;
   readonly shared: boolean;
   readonly is64: boolean;
   /** Unknown of a memory that the program made itself. */
@@ -27,7 +29,7 @@ export class MemoryState {
     this.limits = limits;
     this.buffer = buffer;
     this.size = buffer.byteLength;
-    [this.handle, this.address] = wasm.wasmMemory(this.shared ? new Uint8Array(buffer) : buffer, id, limits?.max ?? MAX_PAGES);
+    [this.handle, this.address, this.guarded] = wasm.wasmMemory(this.shared ? new Uint8Array(buffer) : buffer, id, limits?.max ?? MAX_PAGES);
   }
 
   /** @throws RangeError as V8's */

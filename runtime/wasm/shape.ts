@@ -52,6 +52,7 @@ export class Shape {
   private readonly names: string;
   private readonly words: Uint32Array;
   private readonly types: (FunctionType | undefined)[] = [];
+  private exportNames: string[] | undefined;
   private importEntries: ImportEntry[] | undefined;
   readonly tableCount: number;
   readonly memoryCount: number;
@@ -145,19 +146,24 @@ export class Shape {
     return entries;
   }
 
+  private readExportNames(): string[] {
+    const names: string[] = [];
+    let from = this.word(16);
+    for (let at = this.word(14); names.length < this.exportCount; at += EXPORT_WORDS) {
+      const length = this.word(at + 2);
+      names.push(this.names.slice(from, from + length));
+      from += length;
+    }
+    return names;
+  }
+
   /** In order. `place` is where the image has a function among those that pointers lead to; negative: imported. */
   forEachExport(visit: (name: string, kind: number, index: number, place: number) => void): void {
-    const end = this.word(14) + EXPORT_WORDS * this.exportCount;
-    let name = this.word(16);
-    for (let at = this.word(14); at < end; at += EXPORT_WORDS) {
-      const length = this.word(at + 2);
-      visit(
-        this.names.slice(name, name + length),
-        this.word(at),
-        this.word(at + 1),
-        this.word(at + 3) | 0,
-      );
-      name += length;
+    this.exportNames ??= this.readExportNames();
+    let at = this.word(14);
+    for (const name of this.exportNames) {
+      visit(name, this.word(at), this.word(at + 1), this.word(at + 3) | 0);
+      at += EXPORT_WORDS;
     }
   }
 

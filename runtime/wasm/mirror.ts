@@ -1,0 +1,45 @@
+// Shapes are taken from this Node's V8: which properties there are, in which order, with which attributes and lengths.
+
+type Descriptor = PropertyDescriptor;
+const lengthOf = (value: unknown): unknown => Object.getOwnPropertyDescriptor(value, 'length')?.value;
+
+function asLong(own: unknown, v8: unknown): unknown {
+  if (typeof own === 'function' && typeof v8 === 'function')
+    Object.defineProperty(own, 'length', { value: lengthOf(v8), configurable: true });
+  return own;
+}
+
+function ownInPlace(v8: Descriptor, own: Descriptor | undefined): Descriptor {
+  if (own === undefined) return v8;
+  if ('value' in v8) return { ...v8, value: asLong(own.value, v8.value) };
+  return { ...v8, get: own.get, set: own.set };
+}
+
+/** Defines on `object` what V8's has, in its order: of `own` where that has it. */
+export function mirror<T extends object>(object: T, v8: object, own: object, leaveOut: PropertyKey[] = []): T {
+  for (const key of Reflect.ownKeys(v8)) {
+    if (leaveOut.includes(key)) continue;
+    const descriptor = Object.getOwnPropertyDescriptor(v8, key) as Descriptor;
+    Object.defineProperty(object, key, ownInPlace(descriptor, Object.getOwnPropertyDescriptor(own, key)));
+  }
+  return object;
+}
+
+export interface Members {
+  statics?: object;
+  prototype?: object;
+  /** Whether a value is one of V8's class or of ours. */
+  has(value: unknown): boolean;
+}
+
+type Constructor = { prototype: object };
+
+/** Makes a function a class like V8's. */
+export function mirrorClass(own: Constructor, v8: object, { statics = {}, prototype = {}, has }: Members): void {
+  const theirs = v8 as Constructor;
+  asLong(own, theirs);
+  mirror(own, theirs, statics, ['length', 'name', 'arguments', 'caller', 'prototype']);
+  mirror(own.prototype, theirs.prototype, prototype, ['constructor']);
+  Object.defineProperty(own, 'prototype', { writable: false });
+  Object.defineProperty(own, Symbol.hasInstance, { value: has });
+}
