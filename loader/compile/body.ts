@@ -449,10 +449,16 @@ export class BodyEmitter {
         this.skipBlockType(opcode);
         depth++;
       } else if (opcode === 0x0b) {
-        if (depth-- === 0) return this.after(this.end(false));
+        if (depth-- === 0) {
+          this.after(this.end(false));
+          return;
+        }
       } else if (opcode === 0x18) {
         const label = this.reader.u32();
-        if (depth-- === 0) return this.after(this.delegateAt(label, false));
+        if (depth-- === 0) {
+          this.after(this.delegateAt(label, false));
+          return;
+        }
       } else if (depth === 0 && opcode === 0x05) {
         this.otherwise(false);
         return;
@@ -560,60 +566,83 @@ export class BodyEmitter {
     switch (opcode) {
       case 0x00:
         this.lines.push('TRAP(UNREACHABLE);');
-        return this.skip();
+        this.skip();
+        return;
       case 0x01:
         return;
       case 0x02:
-        return this.enter('block');
+        this.enter('block');
+        return;
       case 0x03:
-        return this.enter('loop');
+        this.enter('loop');
+        return;
       case 0x04:
-        return this.enter('if');
+        this.enter('if');
+        return;
       case 0x05:
-        return this.otherwise(true);
+        this.otherwise(true);
+        return;
       case 0x06:
-        return this.enterTry();
+        this.enterTry();
+        return;
       case 0x07:
-        return this.catchClause(this.reader.u32(), true);
+        this.catchClause(this.reader.u32(), true);
+        return;
       case 0x08:
-        return this.throwTag();
+        this.throwTag();
+        return;
       case 0x09:
-        return this.rethrow();
+        this.rethrow();
+        return;
       case 0x0a:
-        return this.throwReference();
+        this.throwReference();
+        return;
       case 0x0b:
-        return this.after(this.end(true));
+        this.after(this.end(true));
+        return;
       case 0x0c: {
         const frame = this.target(this.reader.u32());
         this.lines.push(this.jump(frame, this.peek(this.arity(frame))));
-        return this.skip();
+        this.skip();
+        return;
       }
       case 0x0d:
-        return this.branchIf();
+        this.branchIf();
+        return;
       case 0x0e:
         this.branchTable();
-        return this.skip();
+        this.skip();
+        return;
       case 0x0f:
         this.lines.push(this.returnOf(this.peek(this.type.results)));
-        return this.skip();
+        this.skip();
+        return;
       case 0x10:
-        return this.call(this.reader.u32());
+        this.call(this.reader.u32());
+        return;
       case 0x11:
-        return this.callIndirect();
+        this.callIndirect();
+        return;
       case 0x12:
         this.returnCall(this.reader.u32());
-        return this.skip();
+        this.skip();
+        return;
       case 0x13:
         this.returnCallIndirect();
-        return this.skip();
+        this.skip();
+        return;
       case 0x18:
-        return this.after(this.delegateAt(this.reader.u32(), true));
+        this.after(this.delegateAt(this.reader.u32(), true));
+        return;
       case 0x19:
-        return this.catchClause(null, true);
+        this.catchClause(null, true);
+        return;
       case 0x1f:
-        return this.enterTryTable();
+        this.enterTryTable();
+        return;
       default:
-        return this.plainInstruction(opcode);
+        this.plainInstruction(opcode);
+        return;
     }
   }
 
@@ -624,34 +653,43 @@ export class BodyEmitter {
         this.pop();
         return;
       case 0x1b:
-        return this.select();
+        this.select();
+        return;
       case 0x1c: {
         const count = reader.u32();
         for (let i = 0; i < count; i++) this.valueType();
-        return this.select();
+        this.select();
+        return;
       }
       case 0x20: {
         const local = reader.u32();
-        return this.push(this.localTypes[local] as ValueType, `l${local}`, false, [local]);
+        this.push(this.localTypes[local] as ValueType, `l${local}`, false, [local]);
+        return;
       }
       case 0x21:
-        return this.setLocal(reader.u32());
+        this.setLocal(reader.u32());
+        return;
       case 0x22: {
         const local = reader.u32();
         this.setLocal(local);
-        return this.push(this.localTypes[local] as ValueType, `l${local}`, false, [local]);
+        this.push(this.localTypes[local] as ValueType, `l${local}`, false, [local]);
+        return;
       }
       case 0x23:
-        return this.getGlobal(reader.u32());
+        this.getGlobal(reader.u32());
+        return;
       case 0x24:
         this.lines.push(`${this.global(reader.u32())} = ${this.popText()};`);
         return;
       case 0x25:
-        return this.tableGet(reader.u32());
+        this.tableGet(reader.u32());
+        return;
       case 0x26:
-        return this.tableSet(reader.u32());
+        this.tableSet(reader.u32());
+        return;
       case 0x3f:
-        return this.memorySize(reader.u32());
+        this.memorySize(reader.u32());
+        return;
       case 0x40: {
         const memory = reader.u32();
         const type = this.addressType(memory);
@@ -661,35 +699,46 @@ export class BodyEmitter {
         return;
       }
       case 0x41:
-        return this.push(ValueType.i32, `${reader.s32() >>> 0}u`, true);
+        this.push(ValueType.i32, `${reader.s32() >>> 0}u`, true);
+        return;
       case 0x42:
-        return this.push(ValueType.i64, `${BigInt.asUintN(64, reader.s64())}ull`, true);
+        this.push(ValueType.i64, `${BigInt.asUintN(64, reader.s64())}ull`, true);
+        return;
       case 0x43:
-        return this.push(ValueType.f32, this.float32(reader.f32Bits()), true);
+        this.push(ValueType.f32, this.float32(reader.f32Bits()), true);
+        return;
       case 0x44:
-        return this.push(ValueType.f64, this.float64(reader.f64Bits()), true);
+        this.push(ValueType.f64, this.float64(reader.f64Bits()), true);
+        return;
       case 0xd0: {
         const heap = reader.s33();
         const type = (heap & 0x7f) as ValueType;
-        return this.push(type, type === ValueType.funcref ? '(function){0}' : '0', true);
+        this.push(type, type === ValueType.funcref ? '(function){0}' : '0', true);
+        return;
       }
       case 0xd1: {
         const value = this.pop();
         const text = value.type === ValueType.funcref ? `(${value.text}).code` : value.text;
-        return this.pushPure(ValueType.i32, `(u32)(${text} == 0)`, value);
+        this.pushPure(ValueType.i32, `(u32)(${text} == 0)`, value);
+        return;
       }
       case 0xd2:
-        return this.functionReference(reader.u32());
+        this.functionReference(reader.u32());
+        return;
       case 0xfc:
-        return this.prefixed(reader.u32());
+        this.prefixed(reader.u32());
+        return;
       case 0xfd: {
         this.usesVectors = true;
-        return this.vector(simd[reader.u32()] as Operator);
+        this.vector(simd[reader.u32()] as Operator);
+        return;
       }
       case 0xfe:
-        return this.atomicOperator(reader.u32());
+        this.atomicOperator(reader.u32());
+        return;
       default:
-        return this.operator(plain[opcode] as Operator);
+        this.operator(plain[opcode] as Operator);
+        return;
     }
   }
 
@@ -741,13 +790,19 @@ export class BodyEmitter {
   }
 
   private operator(operator: Operator): void {
-    if (operator.immediates === 'memarg') return this.memoryAccess(operator);
+    if (operator.immediates === 'memarg') {
+      this.memoryAccess(operator);
+      return;
+    }
     const { name, params, results } = operator;
     const result = results[0] as ValueType;
     const second = params.length === 2 ? this.pop() : null;
     const first = this.pop();
     const text = pureExpression(name, first.text, second?.text ?? '');
-    if (text !== null) return this.pushPure(result, text, first, ...(second === null ? [] : [second]));
+    if (text !== null) {
+      this.pushPure(result, text, first, ...(second === null ? [] : [second]));
+      return;
+    }
     this.stack.push(first);
     if (second !== null) this.stack.push(second);
     const b = second === null ? '' : this.popName();
@@ -899,7 +954,10 @@ export class BodyEmitter {
   // ---- bulk operators
 
   private prefixed(opcode: number): void {
-    if (opcode < 8) return this.operator(saturating[opcode] as Operator);
+    if (opcode < 8) {
+      this.operator(saturating[opcode] as Operator);
+      return;
+    }
     const reader = this.reader;
     const call = (name: string, ...args: string[]) =>
       `${this.runtime()}->${name}(${['&in->h', ...args].join(', ')})`;
@@ -955,7 +1013,8 @@ export class BodyEmitter {
       case 16: {
         const table = reader.u32();
         const type = this.tableIndexType(table);
-        return this.push(type, this.settledSize(table, type), true);
+        this.push(type, this.settledSize(table, type), true);
+        return;
       }
       default: {
         const table = reader.u32();
@@ -987,7 +1046,10 @@ export class BodyEmitter {
 
   private vector(operator: Operator): void {
     const { name, params, results, immediates } = operator;
-    if (immediates === 'memarg' || immediates === 'memarg-lane') return this.vectorMemory(operator);
+    if (immediates === 'memarg' || immediates === 'memarg-lane') {
+      this.vectorMemory(operator);
+      return;
+    }
     const symbol = name.replace('.', '_');
     if (immediates === 'v128') {
       const bytes = Array.from({ length: 16 }, () => this.reader.u8());
@@ -1045,7 +1107,10 @@ export class BodyEmitter {
       this.lines.push(
         `if (UNLIKELY(((u64)${address} + ${offset}ull) & ${accessBytes - 1})) { CHECK(in->m[${memory}], ${address}, ${offset}ull, ${accessBytes}); TRAP(UNALIGNED); }`,
       );
-    if (opcode < 3) return this.waitOrNotify(opcode, memory, address, offset, values, accessBytes);
+    if (opcode < 3) {
+      this.waitOrNotify(opcode, memory, address, offset, values, accessBytes);
+      return;
+    }
     const place = this.place(argument, address, accessBytes);
     const unit = `u${accessBytes * 8}`;
     const pointer = `(${unit} *)(${this.base(memory)} + (${place}))`;
@@ -1116,8 +1181,10 @@ export class BodyEmitter {
   private call(index: number): void {
     const { typeIndex } = this.module.functions[index] as { typeIndex: number };
     const type = this.typeAt(typeIndex);
-    if (index < this.module.imported.functions)
-      return this.callPointer(typeIndex, `in->f[${index}].code`, `in->f[${index}].instance`);
+    if (index < this.module.imported.functions) {
+      this.callPointer(typeIndex, `in->f[${index}].code`, `in->f[${index}].instance`);
+      return;
+    }
     this.functions.add(index);
     this.finishCall(type, `c${index}(${['in', ...this.arguments(type)].join(', ')})`);
   }
@@ -1127,7 +1194,8 @@ export class BodyEmitter {
     const type = this.typeAt(typeIndex);
     if (!this.facts.exceptions) {
       const args = [instance, ...this.arguments(type)].join(', ');
-      return this.finishCall(type, `((${functionPointer(type)})${code})(${args})`);
+      this.finishCall(type, `((${functionPointer(type)})${code})(${args})`);
+      return;
     }
     // Whatever is thrown there comes back as runtime->thrown.
     const rt = this.runtime();
@@ -1184,7 +1252,10 @@ export class BodyEmitter {
 
   private returnCall(index: number): void {
     const { typeIndex } = this.module.functions[index] as { typeIndex: number };
-    if (index < this.module.imported.functions) return this.tailCallPointer(typeIndex, `in->f[${index}]`);
+    if (index < this.module.imported.functions) {
+      this.tailCallPointer(typeIndex, `in->f[${index}]`);
+      return;
+    }
     if (!this.facts.tailCallers.has(index)) {
       // It makes no tail call itself: one frame more, and no chain. Known at the next emission.
       const type = this.typeAt(typeIndex);

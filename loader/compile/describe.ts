@@ -136,7 +136,10 @@ class Describer {
   }
 
   private expression(expression: Expression | undefined): void {
-    if (expression === undefined) return this.out.u32(0, 0);
+    if (expression === undefined) {
+      this.out.u32(0, 0);
+      return;
+    }
     const bytes = this.rewritten(this.module.bytes.subarray(expression.start, expression.end));
     this.out.string(bytes);
     this.out.u32(bytes.length);
@@ -310,9 +313,14 @@ class Describer {
       others.delete(isTail ? `n${index}` : `c${index}`);
       for (const name of others) starts.push({ name, index: NO_FUNCTION });
     });
-    const names = new Set([...this.thunks].map((index) => signatureName(this.module.types[index] as FunctionType)));
+    const names = new Set(
+      [...this.thunks].map((index) => signatureName(this.module.types[index] as FunctionType)),
+    );
     for (const name of names)
-      starts.push({ name: `enter_${name}`, index: NO_FUNCTION }, { name: `leave_${name}`, index: NO_FUNCTION });
+      starts.push(
+        { name: `enter_${name}`, index: NO_FUNCTION },
+        { name: `leave_${name}`, index: NO_FUNCTION },
+      );
     return starts;
   }
 

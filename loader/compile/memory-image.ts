@@ -105,7 +105,9 @@ export function memoryImage(module: Module): MemoryImage {
   const patches: Patch[] = [];
   for (const { memory, at, segment } of placed) {
     const bytes = module.bytes.subarray(segment.bytes.start, segment.bytes.end);
-    const run = runs.findIndex((one) => one.memory === memory && at >= one.at && at < one.at + one.bytes.length);
+    const run = runs.findIndex(
+      (one) => one.memory === memory && at >= one.at && at < one.at + one.bytes.length,
+    );
     if (bytes.length === 0) continue;
     (runs[run] as Run).bytes.set(bytes, at - (runs[run] as Run).at);
     if (memory < module.imported.memories) patches.push({ run, at, size: bytes.length });

@@ -2,8 +2,8 @@
 // change whenever JavaScript runs, and an old buffer tells that by its own length.
 import { type Handle, wasm } from '../../loader/wasm.ts';
 import type { Limits } from './shape.ts';
-import { V8 } from './v8.ts';
 import type * as V8Type from './v8.ts';
+import { V8 } from './v8.ts';
 
 const MAX_PAGES = 65536;
 
@@ -29,7 +29,11 @@ export class MemoryState {
     this.limits = limits;
     this.buffer = buffer;
     this.size = buffer.byteLength;
-    [this.handle, this.address, this.guarded] = wasm.wasmMemory(this.shared ? new Uint8Array(buffer) : buffer, id, limits?.max ?? MAX_PAGES);
+    [this.handle, this.address, this.guarded] = wasm.wasmMemory(
+      this.shared ? new Uint8Array(buffer) : buffer,
+      id,
+      limits?.max ?? MAX_PAGES,
+    );
   }
 
   /** @throws RangeError as V8's */
@@ -83,7 +87,8 @@ function plainLimits(descriptor: object): Limits | undefined {
   if (Object.getPrototypeOf(descriptor) !== Object.prototype) return undefined;
   const value = (name: string): unknown => Object.getOwnPropertyDescriptor(descriptor, name)?.value;
   const [min, max] = [value('initial'), value('maximum')];
-  if (typeof min !== 'number' || (max === undefined ? 'maximum' in descriptor : typeof max !== 'number')) return undefined;
+  if (typeof min !== 'number' || (max === undefined ? 'maximum' in descriptor : typeof max !== 'number'))
+    return undefined;
   return { min, max: max as number | undefined, shared: value('shared') === true, is64: false };
 }
 
@@ -92,7 +97,8 @@ export const Memory: typeof V8.Memory = new Proxy(V8.Memory, {
   construct(target, args, newTarget) {
     const memory = Reflect.construct(target, args, newTarget) as V8Type.Memory;
     const [descriptor] = args as unknown[];
-    const limits = typeof descriptor === 'object' && descriptor !== null ? plainLimits(descriptor) : undefined;
+    const limits =
+      typeof descriptor === 'object' && descriptor !== null ? plainLimits(descriptor) : undefined;
     if (limits !== undefined) asked.set(memory, limits);
     return memory;
   },
