@@ -1,11 +1,14 @@
 // Putting a component into a store: its core modules as images, and what binds them.
 import { createHash } from 'node:crypto';
-import { linkSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { linkSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { UnsupportedFeature } from '../compile/module.ts';
 import { inFile } from '../error.ts';
 import { openStore } from '../images/choose.ts';
+import { isSource } from '../images/find.ts';
 import { type Installed, type InstallOptions, install, readStable } from '../images/install.ts';
+import { INSTALLED_FROM, type ReadPiece } from '../images/layout.ts';
+import { origins } from '../images/list.ts';
 import { locked } from '../images/lock.ts';
 import { writeWhole } from '../images/write.ts';
 import { removeLeftBehind, Temporary } from '../store/temporary.ts';
@@ -49,9 +52,8 @@ export async function installComponent(path: string, options: InstallOptions): P
     before += core.length;
   }
   try {
-    await locked(join(root, 'locks', sha256), options, async () =>
-      keep(root, sha256, { cores, sources, binding }),
-    );
+    const parts = { cores, sources, binding, from: options.from ?? path };
+    await locked(join(root, 'locks', sha256), options, async () => keep(root, sha256, parts));
   } catch (error) {
     throw inFile(componentPath(root, sha256), error);
   }
@@ -80,19 +82,24 @@ interface Parts {
   cores: Uint8Array[];
   sources: (string | undefined)[];
   binding: string;
+  from: string;
 }
 
-function keep(root: string, sha256: string, { cores, sources, binding }: Parts): void {
+function keep(root: string, sha256: string, { cores, sources, binding, from }: Parts): void {
   const directory = componentPath(root, sha256);
   mkdirSync(directory, { recursive: true });
   removeLeftBehind(directory);
   for (const [index, core] of cores.entries()) {
     const path = corePath(root, sha256, index);
-    if (statSync(path, { throwIfNoEntry: false })?.size === core.length) continue;
+    const read: ReadPiece = (at, length) => core.subarray(at, at + length);
+    const holds = (file: string | undefined) => file !== undefined && isSource(file, core.length, read);
+    if (holds(path)) continue;
     rmSync(path, { force: true });
     const source = sources[index];
-    if (source === undefined || !linked(source, path)) publish(directory, path, core);
+    if (!holds(source) || !linked(source as string, path)) publish(directory, path, core);
   }
+  const known = origins(directory).filter((path) => path !== from);
+  publish(directory, join(directory, INSTALLED_FROM), Buffer.from([...known, from, ''].join('\n')));
   publish(directory, bindingPath(root, sha256), Buffer.from(binding));
 }
 

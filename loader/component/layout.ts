@@ -2,6 +2,7 @@
 //
 //   components/SHA256/           of one component
 //     core-0.wasm …              its core modules; the same files as their entries' sources, where that can be
+//     installed-from             the paths it was installed from, one a line
 //     component.FORMAT.mjs       instantiates them (transpile.ts); it comes last: where it is, all is
 //   index/component.FORMAT/      symbolic links, never followed, from a file that was seen before to its SHA256
 

@@ -1,10 +1,11 @@
+import { listComponents, type StoredComponent } from '../../loader/component/list.ts';
 import { describeStore, type StoreFacts } from '../../loader/images/choose.ts';
 import { label, listStore, type StoredModule } from '../../loader/images/list.ts';
 import { parse, printJson } from './options.ts';
 import { UsageError } from './outcome.ts';
 import { bytes, facts, table } from './text.ts';
 
-const help = `insitu ls: the WebAssembly modules that are installed, and what they are stored on.
+const help = `insitu ls: the WebAssembly modules and components that are installed, and what they are stored on.
 
 usage: insitu ls [--json]
 
@@ -30,8 +31,15 @@ export function main(args: readonly string[]): number {
   if (positionals.length > 0) throw new UsageError('ls wants no FILE');
   const store = describeStore();
   const modules = listStore(store.root);
-  if (values.json) printJson({ store, modules });
-  else process.stdout.write(`${describe(store)}\n${modules.length > 0 ? `\n${tableOf(modules)}\n` : ''}`);
+  const components = listComponents(store.root);
+  if (values.json) printJson({ store, modules, components });
+  else {
+    const tables = [
+      ...(modules.length > 0 ? [tableOf(modules)] : []),
+      ...(components.length > 0 ? [componentTable(components)] : []),
+    ];
+    process.stdout.write(`${[describe(store), ...tables].join('\n\n')}\n`);
+  }
   return 0;
 }
 
@@ -61,4 +69,15 @@ function tableOf(modules: readonly StoredModule[]): string {
     ]),
   );
   return table([['module', 'sha256', 'source', 'image', 'tier', 'cpu', 'compiler', 'written'], ...rows]);
+}
+
+function componentTable(components: readonly StoredComponent[]): string {
+  const rows = components.map((component) => [
+    label(component),
+    component.sha256.slice(0, 12),
+    component.facts === null ? '–' : bytes(component.facts.size),
+    component.facts === null ? 'DAMAGED' : `${component.facts.cores.length}`,
+    component.facts?.exports.join(', ') ?? '',
+  ]);
+  return table([['component', 'sha256', 'source', 'core modules', 'exports'], ...rows]);
 }

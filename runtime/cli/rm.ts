@@ -1,3 +1,4 @@
+import { findComponents, onlyOne, removeComponent } from '../../loader/component/list.ts';
 import { describeStore } from '../../loader/images/choose.ts';
 import { label } from '../../loader/images/list.ts';
 import { findModule, removeModule } from '../../loader/images/remove.ts';
@@ -5,12 +6,12 @@ import { interruptible } from './interrupt.ts';
 import { parse } from './options.ts';
 import { UsageError } from './outcome.ts';
 
-const help = `insitu rm: take WebAssembly modules out of the store. What runs from them goes on.
+const help = `insitu rm: take WebAssembly modules and components out of the store. What runs from them goes on.
 
 usage: insitu rm NAME|HASH|FILE…
 
 NAME is what insitu ls calls it, HASH the first 6 or more digits of its SHA-256, FILE the module itself. All are looked up
-before the first is taken out.
+before the first is taken out. A component's core modules go with it, unless they are there for something else too.
 
   insitu rm esbuild.wasm
   insitu rm 3fb2a97c
@@ -24,12 +25,17 @@ export async function main(args: readonly string[]): Promise<number> {
   }
   if (positionals.length === 0) throw new UsageError('rm wants NAME, HASH or FILE');
   const { root } = describeStore();
-  const modules = positionals.map((wanted) => findModule(root, wanted));
+  const meant = positionals.map((wanted) => {
+    const component = onlyOne(wanted, findComponents(root, wanted));
+    return component
+      ? { entry: component, remove: removeComponent }
+      : { entry: findModule(root, wanted), remove: removeModule };
+  });
   await interruptible(async (signal) => {
-    for (const module of modules) {
+    for (const { entry, remove } of meant) {
       const onWait = () =>
-        process.stderr.write(`insitu: waiting for another process that installs ${label(module)}\n`);
-      await removeModule(root, module.sha256, { signal, onWait });
+        process.stderr.write(`insitu: waiting for another process that installs ${label(entry)}\n`);
+      await remove(root, entry.sha256, { signal, onWait });
     }
   });
   return 0;

@@ -1,3 +1,4 @@
+import { listComponents } from '../../loader/component/list.ts';
 import { describeStore } from '../../loader/images/choose.ts';
 import { label } from '../../loader/images/list.ts';
 import { type Verified, verifyStore } from '../../loader/images/verify.ts';
@@ -12,6 +13,8 @@ usage: insitu verify [--repair] [--json]
 
   --repair  compile again what is damaged; what can't be, as its source is damaged too, is taken out
   --json    for programs
+
+A component that is damaged is made whole by installing it again.
 
 Status 1 when something is damaged and was not made whole.
 
@@ -32,12 +35,17 @@ export async function main(args: readonly string[]): Promise<number> {
       onEntry: (done, total) => progress(done < total ? `verified ${done} of ${total}` : ''),
     }),
   );
-  if (values.json) printJson({ root, entries });
-  else for (const entry of entries) describe(entry);
-  return entries.some(({ damage, repair }) => damage.length > 0 && repair !== 'compiled again') ? 1 : 0;
+  const components = listComponents(root);
+  if (values.json) printJson({ root, entries, components });
+  else {
+    for (const entry of entries) describe(entry);
+    for (const component of components) describe({ ...component, repair: null });
+  }
+  const isDamaged = entries.some(({ damage, repair }) => damage.length > 0 && repair !== 'compiled again');
+  return isDamaged || components.some(({ damage }) => damage.length > 0) ? 1 : 0;
 }
 
-function describe(entry: Verified): void {
+function describe(entry: Pick<Verified, 'damage' | 'repair' | 'sha256' | 'from'>): void {
   const { damage, repair, sha256 } = entry;
   const state = damage.length === 0 ? 'intact ' : 'DAMAGED';
   process.stdout.write(`${state}  ${printable(label(entry))}  ${sha256}${repair ? `  ${repair}` : ''}\n`);

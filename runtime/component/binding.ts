@@ -1,5 +1,6 @@
 // The ES module that loader/component/transpile.ts makes of a component, and what jco's code in it takes and gives.
 import { pathToFileURL } from 'node:url';
+import type { ComponentFacts } from '../../loader/component/transpile.ts';
 import { LoadError } from '../../loader/error.ts';
 import type { Exports } from '../wasm/v8.ts';
 
@@ -13,11 +14,7 @@ type Instantiate<Core> = (
 ) => ComponentExports | Promise<ComponentExports>;
 
 export interface Binding<Core> {
-  /** Interfaces and functions that it imports, without their versions. */
-  imports: readonly string[];
-  exports: readonly string[];
-  /** What jco's code calls its core modules, by their numbers. */
-  cores: readonly string[];
+  facts: ComponentFacts;
   default: (WebAssembly: object) => Instantiate<Core>;
 }
 

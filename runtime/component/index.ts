@@ -63,11 +63,11 @@ export class LoadedComponent implements Disposable {
 
   /** Interfaces and functions by their names; of imports without versions. @throws LoadError ERR_CLOSED, here and below */
   get imports(): readonly string[] {
-    return this.#opened().imports;
+    return this.#opened().facts.imports;
   }
 
   get exports(): readonly string[] {
-    return this.#opened().exports;
+    return this.#opened().facts.exports;
   }
 
   /**
@@ -145,7 +145,7 @@ export class LoadedComponent implements Disposable {
 
 function instantiateCore({ loaded, module }: Core, imports?: object): { exports: Exports } {
   if (loaded !== null) return { exports: loaded.instantiate(imports) };
-  return instantiateInV8(module as Module, imports, 'WebAssembly.Instance()');
+  return instantiateInV8(module as Module, imports);
 }
 
 /**
@@ -163,7 +163,10 @@ export async function loadComponent(path: string, options: LoadOptions = {}): Pr
   const binding = await importBinding<Core>(found.binding);
   const read = process.hrtime.bigint();
   const cores = new Map(
-    binding.cores.map((name, index) => [name, openCore(corePath(found.root, found.sha256, index), options)]),
+    binding.facts.cores.map(({ name }, index) => [
+      name,
+      openCore(corePath(found.root, found.sha256, index), options),
+    ]),
   );
   const phases = [
     { name: 'read', ns: Number(read - began) },

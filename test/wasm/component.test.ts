@@ -45,7 +45,11 @@ component('their core modules are compiled, each once, and listed', () => {
   const again = install(greet);
   assert.ok(again.installed.every(({ status }: { status: string }) => status === 'present'));
   const kept = readdirSync(join(store, 'components', sha256)).sort();
-  assert.equal(kept, ['component.1.mjs', 'core-0.wasm', 'core-1.wasm']);
+  assert.equal(kept, ['component.1.mjs', 'core-0.wasm', 'core-1.wasm', 'installed-from']);
+  const [one] = JSON.parse(insitu(['ls', '--json'], { env }).stdout).components.filter(
+    (stored: { sha256: string }) => stored.sha256 === sha256,
+  );
+  assert.equal([one.from, one.facts.size, one.damage], [[greet], readFileSync(greet).length, []]);
 });
 
 /** The value of a script, as JSON. */
@@ -165,5 +169,33 @@ component(
     assert.equal([insitu(['run', '--copy', tasks, 'a'], { env }).status], [0]);
   },
 );
+
+component('damage is found, and made whole by installing again; taken out, nothing is left', () => {
+  const kept = join(store, 'components', sha256);
+  const verified = () => {
+    const { status, stdout } = insitu(['verify', '--json'], { env });
+    const { components } = JSON.parse(stdout) as { components: { damage: { path: string }[] }[] };
+    return { status, damaged: components.flatMap(({ damage }) => damage.map(({ path }) => path)) };
+  };
+  assert.equal(verified(), { status: 0, damaged: [] });
+  for (const name of ['component.1.mjs', 'core-1.wasm']) {
+    const path = join(kept, name);
+    const bytes = readFileSync(path);
+    bytes[20] = (bytes[20] as number) ^ 1;
+    rmSync(path); // a core module is its entry's source by another name
+    writeFileSync(path, bytes);
+    assert.equal(verified(), { status: 1, damaged: [path] });
+    install(greet);
+    assert.equal(verified(), { status: 0, damaged: [] });
+  }
+  assert.is(insitu(['rm', greet], { env }).status, 0);
+  const { modules, components } = JSON.parse(insitu(['ls', '--json'], { env }).stdout);
+  assert.equal(components.length, 1);
+  assert.equal(
+    modules.map(({ sha256: hash }: { sha256: string }) => hash).sort(),
+    [...installed.components[1].modules].sort(),
+  );
+  assert.is(insitu(['rm', 'greet.wasm'], { env }).status, 127);
+});
 
 component.run();
