@@ -23,6 +23,12 @@ export type LoadErrorCode =
   | 'ERR_NAME' // a name that no entry can have, or two of the same
   | 'ERR_FULL' // a region without a place large enough
   | 'ERR_CONTENT' // an entry whose bytes are not those that were placed
+  | 'ERR_IMAGE' // no image of a WebAssembly module, a damaged one, or of another format or machine
+  | 'ERR_CPU' // an image for another CPU
+  | 'ERR_NO_IMAGE' // a module that no store has an image of
+  | 'ERR_COMPILER' // no C compiler, or one that cannot
+  | 'ERR_COMPILE' // what a C compiler or linker made of a module
+  | 'ERR_STORE' // a store of images that cannot be used
   | 'ERR_PRIVILEGED' // set-user-ID, set-group-ID or file capabilities
   | 'ERR_PLAN' // a plan that does not fit its image
   | 'ERR_STATE' // steps out of order

@@ -211,7 +211,8 @@ uint64_t size_at(const Info& info, size_t index) {
   return info[index].IsUndefined() ? kToTheEnd : unsigned_at(info, index);
 }
 
-/// (path, flags, start?, size?) -> handle. flags: 1 copy, 2 require in place, 4 prefault, 8 a WebAssembly image.
+/// (path, flags, start?, size?) -> handle. flags: 1 copy, 2 require in place, 4 prefault, 8 a WebAssembly
+/// image.
 Napi::Value load_library(const Info& info) {
   const int flags = int_at(info, 1);
   auto held = std::make_unique<Held>();

@@ -33,8 +33,8 @@ class LenientReads {
 void guard(GuardedRange* range);
 void unguard(GuardedRange* range);
 
-/// Asked before anything else about a fault that the kernel reports; true when it has seen to it. Must be safe in a
-/// signal handler. Takes effect with the first guarded range.
+/// Asked before anything else about a fault that the kernel reports; true when it has seen to it. Must be
+/// safe in a signal handler. Takes effect with the first guarded range.
 using FaultTaker = bool (*)(int signal, uint64_t address, uint64_t pc, void* context);
 void take_faults_first(FaultTaker taker);
 

@@ -102,7 +102,8 @@ struct wasm_runtime {
     wasm_enter enter;  // 0: none pending
     wasm_code code;
     void* instance;
-    uint64_t words;  // of its arguments, at WASM_TAIL in slots: whoever pends still has a result to store at 0
+    uint64_t
+        words;  // of its arguments, at WASM_TAIL in slots: whoever pends still has a result to store at 0
   } tail;
 
   void (*trap)(struct wasm_runtime*, uint32_t) __attribute__((noreturn));

@@ -1,5 +1,6 @@
-// Node-API for compiled modules. Calls in both directions pass their arguments in runtime->slots, which JavaScript
-// sees as an ArrayBuffer: no values are made or taken apart here. runtime/wasm/boundary.ts is the other side.
+// Node-API for compiled modules. Calls in both directions pass their arguments in runtime->slots, which
+// JavaScript sees as an ArrayBuffer: no values are made or taken apart here. runtime/wasm/boundary.ts is the
+// other side.
 #include "binding.h"
 
 #include <sys/mman.h>
@@ -81,7 +82,8 @@ void call_script(Runtime& runtime, napi_ref reference) {
   runtime.in_compiled_code = true;
   if (status == napi_ok && slots[kStatusSlot] == kReturned) return;
   if (status != napi_ok) {
-    // The dispatcher catches what it can; this is what it could not: no stack left, or the thread is being ended.
+    // The dispatcher catches what it can; this is what it could not: no stack left, or the thread is being
+    // ended.
     runtime.trace_length = 0;
     napi_value pending;
     napi_get_and_clear_last_exception(env, &pending);
@@ -103,7 +105,8 @@ void call_script(Runtime& runtime, napi_ref reference) {
   throw_on(runtime);
 }
 
-/// At its first call: JavaScript makes what hands its arguments over, and keeps it for as long as the instance.
+/// At its first call: JavaScript makes what hands its arguments over, and keeps it for as long as the
+/// instance.
 void bind(Runtime& runtime, Host& host) {
   const auto env = static_cast<napi_env>(runtime.env);
   napi_handle_scope scope;
@@ -133,7 +136,8 @@ void call_host(wasm_host* head) {
   call_script(runtime, static_cast<napi_ref>(host.reference));
 }
 
-uint64_t serve(Runtime& runtime, Service service, const wasm_memory& memory, std::initializer_list<uint64_t> arguments) {
+uint64_t serve(Runtime& runtime, Service service, const wasm_memory& memory,
+               std::initializer_list<uint64_t> arguments) {
   uint64_t* slots = runtime.shared.slots;
   slots[0] = static_cast<uint64_t>(service);
   slots[1] = reinterpret_cast<uint64_t>(memory.host);
@@ -263,8 +267,8 @@ void set_buffer(wasm_memory& memory, const Napi::Value& buffer) {
   memory.pages = size >> 16;
 }
 
-/// Whether V8 gave it its guard pages: without its trap handler it does not, and then there are holes. msync(2) with
-/// MS_ASYNC does nothing but tell of those.
+/// Whether V8 gave it its guard pages: without its trap handler it does not, and then there are holes.
+/// msync(2) with MS_ASYNC does nothing but tell of those.
 bool is_guarded(const wasm_memory& memory) {
   constexpr uint64_t kGuardedBytes = uint64_t{8} << 30;
   return msync(memory.base, kGuardedBytes, MS_ASYNC) == 0;
@@ -424,7 +428,8 @@ Napi::Value make_instance(const Info& info) {
   if (instance->may_hold_exceptions()) runtime_now().keeps_exceptions = true;
   pair.Set(0u, Napi::External<Instance>::New(env, instance.release(), [](Napi::Env at, Instance* old) {
              for (const Host& host : old->hosts())
-               if (host.reference != nullptr) napi_delete_reference(at, static_cast<napi_ref>(host.reference));
+               if (host.reference != nullptr)
+                 napi_delete_reference(at, static_cast<napi_ref>(host.reference));
              if (current_runtime != nullptr) state_of(*current_runtime).instances.erase(old);
              delete old;
            }));
@@ -449,9 +454,11 @@ Napi::Value initialize(const Info& info) {
   return info.Env().Undefined();
 }
 
-/// (instance, place, type index) -> address of a record for the record slot; it begins with the function's words.
+/// (instance, place, type index) -> address of a record for the record slot; it begins with the function's
+/// words.
 Napi::Value make_record(const Info& info) {
-  return number(info.Env(), instance_at(info, 0).record(info[1].As<Napi::Number>().Int32Value(), u32_at(info, 2)));
+  return number(info.Env(),
+                instance_at(info, 0).record(info[1].As<Napi::Number>().Int32Value(), u32_at(info, 2)));
 }
 
 /// (instance, function index) -> its place among those that pointers lead to.
@@ -475,11 +482,16 @@ Napi::Value start(const Info& info) {
 }
 
 /// (instance, table index) -> address
-Napi::Value table_of(const Info& info) { return number(info.Env(), &instance_at(info, 0).table(u32_at(info, 1))); }
-Napi::Value global_of(const Info& info) { return number(info.Env(), instance_at(info, 0).global(u32_at(info, 1))); }
+Napi::Value table_of(const Info& info) {
+  return number(info.Env(), &instance_at(info, 0).table(u32_at(info, 1)));
+}
+Napi::Value global_of(const Info& info) {
+  return number(info.Env(), instance_at(info, 0).global(u32_at(info, 1)));
+}
 Napi::Value tag_of(const Info& info) {
   const Instance& instance = instance_at(info, 0);
-  const auto* tags = reinterpret_cast<const wasm_tag* const*>(instance.base() + instance.image().description().tags_at);
+  const auto* tags =
+      reinterpret_cast<const wasm_tag* const*>(instance.base() + instance.image().description().tags_at);
   return number(info.Env(), tags[u32_at(info, 1)]);
 }
 
@@ -536,7 +548,8 @@ napi_value call(napi_env, napi_callback_info) {
   return nullptr;
 }
 
-/// After a status of kThrew: the exception's tag as a double (0: a value of JavaScript) into slot 0, its payload behind.
+/// After a status of kThrew: the exception's tag as a double (0: a value of JavaScript) into slot 0, its
+/// payload behind.
 Napi::Value take_thrown(const Info& info) {
   Runtime& runtime = runtime_now();
   wasm_exception* exception = runtime.shared.thrown;
@@ -548,8 +561,8 @@ Napi::Value take_thrown(const Info& info) {
   return number(info.Env(), tag);
 }
 
-/// References that tables and globals hold, some of them more than once; null while compiled code is being run, whose
-/// own are not known. What only looks like one is taken for one.
+/// References that tables and globals hold, some of them more than once; null while compiled code is being
+/// run, whose own are not known. What only looks like one is taken for one.
 Napi::Value live_references(const Info& info) {
   const Napi::Env env = info.Env();
   Runtime& runtime = runtime_now();
@@ -558,7 +571,8 @@ Napi::Value live_references(const Info& info) {
   std::vector<uint64_t> words;
   for (const Instance* instance : state.instances) instance->collect_references(words);
   for (const OwnedTable* owned : state.tables)
-    if (!owned->functions) words.insert(words.end(), owned->table.references, owned->table.references + owned->table.size);
+    if (!owned->functions)
+      words.insert(words.end(), owned->table.references, owned->table.references + owned->table.size);
   for (const Cell* cell : state.cells) words.push_back(cell->words[0]);
   for (const wasm_exception* e = runtime.exceptions; e != nullptr; e = e->next)
     words.insert(words.end(), e->payload, e->payload + e->words);
@@ -569,8 +583,8 @@ Napi::Value live_references(const Info& info) {
   return list;
 }
 
-/// (image, type index, function) -> [handle, address of what stands in an instance's place; its words are put into the
-/// slots]. The function is held weakly.
+/// (image, type index, function) -> [handle, address of what stands in an instance's place; its words are put
+/// into the slots]. The function is held weakly.
 Napi::Value make_host(const Info& info) {
   const Napi::Env env = info.Env();
   const Image& image = image_at(info, 0);
@@ -580,7 +594,8 @@ Napi::Value make_host(const Info& info) {
   napi_ref reference;
   napi_create_reference(env, info[2], 0, &reference);
   host->reference = reference;
-  const wasm_function function = {image.key_of(type), image.code(image.type(type).leave), host.get(), nullptr};
+  const wasm_function function = {image.key_of(type), image.code(image.type(type).leave), host.get(),
+                                  nullptr};
   memcpy(runtime_now().shared.slots, &function, sizeof function);
   Napi::Array pair = Napi::Array::New(env, 2);
   pair.Set(1u, number(env, host.get()));

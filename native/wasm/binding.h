@@ -16,6 +16,7 @@ struct LoadedImage {
 };
 
 /// Adds the functions to the addon's exports. `image_at` gives what an image handle holds.
-void add_exports(Napi::Env env, Napi::Object exports, LoadedImage (*image_at)(const Napi::CallbackInfo&, size_t));
+void add_exports(Napi::Env env, Napi::Object exports,
+                 LoadedImage (*image_at)(const Napi::CallbackInfo&, size_t));
 
 }  // namespace insitu::wasm

@@ -105,6 +105,6 @@ static inline u64 bits_of_f64(f64 value) {
   return bits;
 }
 
-// What other units of the image have is hidden too: without that, gcc reaches it through a table that would have to be
-// relocated.
+// What other units of the image have is hidden too: without that, gcc reaches it through a table that would
+// have to be relocated.
 #pragma GCC visibility push(hidden)

@@ -1,4 +1,5 @@
-// What an image may ask of the CPU: the bits of Description::features, in the order of loader/compile/describe.ts.
+// What an image may ask of the CPU: the bits of Description::features, in the order of
+// loader/compile/describe.ts.
 #pragma once
 #include <cstdint>
 

@@ -42,13 +42,15 @@ Found find_note(const Library& library) {
   Elf64_Ehdr header;
   memcpy(&header, head, sizeof header);
   for (uint32_t i = 0; i < header.e_phnum; i++) {
-    const uint8_t* at = mapped(library, library.image().phdr_vaddr + i * sizeof(Elf64_Phdr), sizeof(Elf64_Phdr));
+    const uint8_t* at =
+        mapped(library, library.image().phdr_vaddr + i * sizeof(Elf64_Phdr), sizeof(Elf64_Phdr));
     if (at == nullptr) return {};
     Elf64_Phdr program;
     memcpy(&program, at, sizeof program);
     if (program.p_type != PT_NOTE || program.p_filesz < kNoteHead + sizeof(Note)) continue;
     const uint8_t* note = mapped(library, program.p_vaddr, kNoteHead + sizeof(Note));
-    if (note != nullptr && memcmp(note + sizeof(Elf64_Nhdr), "insitu", 7) == 0) return {note, program.p_vaddr};
+    if (note != nullptr && memcmp(note + sizeof(Elf64_Nhdr), "insitu", 7) == 0)
+      return {note, program.p_vaddr};
   }
   return {};
 }
@@ -66,12 +68,13 @@ Located locate(const Library& library) {
   Located located;
   memcpy(&located.note, found.note + kNoteHead, sizeof(Note));
   if (located.note.format != kFormat)
-    refuse(0, "is an image of another format", "one of this version's (insitu verify --repair makes it anew)");
+    refuse(0, "is an image of another format",
+           "one of this version's (insitu verify --repair makes it anew)");
   located.note_vaddr = found.vaddr;
-  located.vaddr = found.vaddr + kNoteHead + offsetof(Note, description) + static_cast<int64_t>(located.note.description);
-  located.description = located.note.size < sizeof(Description)
-                            ? nullptr
-                            : mapped(library, located.vaddr, located.note.size);
+  located.vaddr =
+      found.vaddr + kNoteHead + offsetof(Note, description) + static_cast<int64_t>(located.note.description);
+  located.description =
+      located.note.size < sizeof(Description) ? nullptr : mapped(library, located.vaddr, located.note.size);
   if (located.description == nullptr || located.vaddr % 8 != 0)
     refuse(0, "is damaged: its note leads out of it", "an image as it was installed");
   return located;
@@ -86,7 +89,8 @@ uint32_t checksum_of(const Library& library, const Located& located) {
   memcpy(&header, head, sizeof header);
   const uint64_t table = header.e_phnum * sizeof(Elf64_Phdr);
   const uint8_t* programs = mapped(library, elf.phdr_vaddr, table);
-  const uint8_t* dynamic = elf.dynamic.size == 0 ? nullptr : mapped(library, elf.dynamic.vaddr, elf.dynamic.size);
+  const uint8_t* dynamic =
+      elf.dynamic.size == 0 ? nullptr : mapped(library, elf.dynamic.vaddr, elf.dynamic.size);
   if (programs == nullptr || dynamic == nullptr) return ~located.note.checksum;
   Note note = located.note;
   note.checksum = 0;
@@ -97,12 +101,14 @@ uint32_t checksum_of(const Library& library, const Located& located) {
 
 void check_target(const Description& description) {
   if (memcmp(description.magic, kMagic, sizeof kMagic) != 0 || description.format != kFormat)
-    refuse(0, "is an image of another format", "one of this version's (insitu verify --repair makes it anew)");
+    refuse(0, "is an image of another format",
+           "one of this version's (insitu verify --repair makes it anew)");
   if (description.machine != kMachine) refuse(0, "is for another machine", "one for this machine");
   const char* missing = missing_feature(description.features);
   if (missing != nullptr) {
     LoadFailure failure;
-    fail(failure, "ERR_CPU", 0) << "was compiled for a CPU with " << missing << "; want one for this CPU (insitu install)";
+    fail(failure, "ERR_CPU", 0) << "was compiled for a CPU with " << missing
+                                << "; want one for this CPU (insitu install)";
     throw failure;
   }
 }
@@ -112,7 +118,8 @@ void check_target(const Description& description) {
 void check_image(const Library& library) {
   const Located located = locate(library);
   if (checksum_of(library, located) != located.note.checksum)
-    refuse(0, "is damaged: its checksum does not hold", "an image as it was installed (insitu verify --repair)");
+    refuse(0, "is damaged: its checksum does not hold",
+           "an image as it was installed (insitu verify --repair)");
   check_target(*reinterpret_cast<const Description*>(located.description));
 }
 

@@ -9,8 +9,8 @@
 
 namespace insitu::wasm {
 
-/// Refuses an image that is damaged, of another format, or for another machine or CPU. `library` is mapped and not
-/// linked: nothing of it has run. Throws LoadFailure.
+/// Refuses an image that is damaged, of another format, or for another machine or CPU. `library` is mapped
+/// and not linked: nothing of it has run. Throws LoadFailure.
 void check_image(const Library& library);
 
 class Image {
@@ -30,14 +30,17 @@ class Image {
   }
   const Type& type(uint32_t index) const { return list<Type>(description_->types)[index]; }
   uint64_t key_of(uint32_t type) const;
-  wasm_enter enter_of(uint32_t type) const { return reinterpret_cast<wasm_enter>(code(this->type(type).enter)); }
+  wasm_enter enter_of(uint32_t type) const {
+    return reinterpret_cast<wasm_enter>(code(this->type(type).enter));
+  }
 
   /// The file's offset of a place, for mappings of their own.
   uint64_t file_offset(const uint8_t* address) const;
   const Library& library() const { return library_; }
 
   bool holds(uint64_t address) const;
-  /// Which function an address of its text belongs to: its index in the module, and its name ('' without one).
+  /// Which function an address of its text belongs to: its index in the module, and its name ('' without
+  /// one).
   std::optional<uint32_t> function_at(uint64_t address) const;
   std::string function_name(uint32_t index) const;
 

@@ -32,8 +32,8 @@ bool inside(uint64_t at, uint64_t size, uint64_t limit) {
   return !__builtin_add_overflow(at, size, &end) && end <= limit;
 }
 
-/// Pages of anonymous memory without an entry are zeros (Documentation/admin-guide/mm/pagemap.rst: 63 present,
-/// 62 swapped). More than so many pages are not looked at.
+/// Pages of anonymous memory without an entry are zeros (Documentation/admin-guide/mm/pagemap.rst: 63
+/// present, 62 swapped). More than so many pages are not looked at.
 bool is_untouched(uint64_t address, uint64_t size) {
   static const int pagemap = static_cast<int>(sys::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
   constexpr uint64_t kMost = 4096;
@@ -42,7 +42,8 @@ bool is_untouched(uint64_t address, uint64_t size) {
   if (pagemap < 0 || count > kMost) return false;
   for (uint64_t done = 0; done < count;) {
     const uint64_t some = count - done < std::size(entries) ? count - done : std::size(entries);
-    const long got = sys::pread(pagemap, entries, some * sizeof entries[0], (address / page + done) * sizeof entries[0]);
+    const long got =
+        sys::pread(pagemap, entries, some * sizeof entries[0], (address / page + done) * sizeof entries[0]);
     if (got != static_cast<long>(some * sizeof entries[0])) return false;
     for (uint64_t i = 0; i < some; i++)
       if (entries[i] >> 62 != 0) return false;
@@ -136,7 +137,8 @@ void Instance::make_host(uint32_t index) {
       image_.key_of(type), image_.code(image_.type(type).leave), &host, nullptr};
 }
 
-/// Constant expressions (core specification 3.4.12), extended ones too; ref.func has a place in an int32_t here.
+/// Constant expressions (core specification 3.4.12), extended ones too; ref.func has a place in an int32_t
+/// here.
 Instance::Value Instance::evaluate(const Expression& expression) const {
   std::vector<Value> stack;
   const auto push = [&](const Value& value) { stack.push_back(value); };
@@ -235,8 +237,10 @@ void Instance::initialize_tables() {
 
 Instance::Value Instance::element_value(const Element& element, uint32_t index) const {
   Value value = {};
-  if (element.has_expressions) return evaluate(reinterpret_cast<const Expression*>(image_.at(element.items))[index]);
-  const wasm_function function = function_reference(reinterpret_cast<const int32_t*>(image_.at(element.items))[index]);
+  if (element.has_expressions)
+    return evaluate(reinterpret_cast<const Expression*>(image_.at(element.items))[index]);
+  const wasm_function function =
+      function_reference(reinterpret_cast<const int32_t*>(image_.at(element.items))[index]);
   memcpy(value.words, &function, sizeof function);
   return value;
 }
@@ -285,8 +289,9 @@ bool Instance::map_run(const Run& run) const {
   if (!own && (shared || target.has_files)) return false;
   uint8_t* const to = target.base + run.at;
   if (copy_ || (!own && !is_untouched(reinterpret_cast<uint64_t>(to), run.size))) return false;
-  const long got = sys::mmap(reinterpret_cast<uint64_t>(to), run.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED,
-                             file_, start_ + image_.file_offset(image_.at(run.bytes)));
+  const long got =
+      sys::mmap(reinterpret_cast<uint64_t>(to), run.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED,
+                file_, start_ + image_.file_offset(image_.at(run.bytes)));
   if (sys::failed(got)) return false;
   target.has_files = true;
   return true;
@@ -369,7 +374,8 @@ Record* Instance::start_function() {
   const auto place = static_cast<int32_t>(d.start);
   if (place > 0) return record(place - 1, image_.list<Ref>(d.refs)[place - 1].type);
   for (uint32_t i = 0; i < d.types.count; i++)
-    if (image_.type(i).enter != 0 && image_.type(i).params + image_.type(i).results == 0) return record(place, i);
+    if (image_.type(i).enter != 0 && image_.type(i).params + image_.type(i).results == 0)
+      return record(place, i);
   return nullptr;
 }
 

@@ -8,7 +8,8 @@
 
 namespace insitu::wasm {
 
-/// Where an instance's imports are: addresses, one list each, in the order of the module's imports of that kind.
+/// Where an instance's imports are: addresses, one list each, in the order of the module's imports of that
+/// kind.
 struct Links {
   std::vector<const wasm_function*> functions;  // 0: one of JavaScript
   std::vector<wasm_table*> tables;
@@ -32,7 +33,9 @@ class Instance {
   wasm_instance* head() const { return reinterpret_cast<wasm_instance*>(base_); }
 
   wasm_table& table(uint32_t index) const;
-  wasm_memory& memory(uint32_t index) const { return *at<wasm_memory*>(image_.description().memories_at)[index]; }
+  wasm_memory& memory(uint32_t index) const {
+    return *at<wasm_memory*>(image_.description().memories_at)[index];
+  }
   /// A global's value, wherever it stands.
   void* global(uint32_t index) const;
   wasm_function function_reference(int32_t place) const;
@@ -42,7 +45,8 @@ class Instance {
   void set_source(int file, uint64_t start, bool copy) { file_ = file, start_ = start, copy_ = copy; }
   const std::vector<Host>& hosts() const { return hosts_; }
   uint32_t function_type(uint32_t index) const;
-  /// The instantiation proper (core specification 4.5.4): globals, tables, elements, data. May trap: within enter.
+  /// The instantiation proper (core specification 4.5.4): globals, tables, elements, data. May trap: within
+  /// enter.
   void initialize();
   bool may_hold_exceptions() const;
   /// Adds what its own tables and globals hold of references.
@@ -91,6 +95,7 @@ class Instance {
 void allocate_table(wasm_table& table, bool functions, uint64_t count, uint64_t max);
 void free_table(wasm_table& table, bool functions);
 /// The old size, or ~0 where it can't grow by that.
-uint64_t grow_table(wasm_table& table, bool functions, uint64_t count, const wasm_function* function, uint64_t reference);
+uint64_t grow_table(wasm_table& table, bool functions, uint64_t count, const wasm_function* function,
+                    uint64_t reference);
 
 }  // namespace insitu::wasm

@@ -12,8 +12,8 @@
 #include <cstring>
 #include <new>
 
-#include "../published.h"
 #include "../fault.h"
+#include "../published.h"
 #include "instance.h"
 
 extern "C" uint64_t insitu_wasm_enter(insitu::wasm::Frame*, wasm_enter, wasm_code, void*, uint64_t*);
@@ -108,7 +108,8 @@ void memory_fill(wasm_instance* instance, uint32_t index, uint64_t at, uint32_t 
   memset(memory.base + at, static_cast<int>(value & 0xff), size);
 }
 
-void memory_copy(wasm_instance* instance, uint32_t to, uint32_t from, uint64_t at, uint64_t source, uint64_t size) {
+void memory_copy(wasm_instance* instance, uint32_t to, uint32_t from, uint64_t at, uint64_t source,
+                 uint64_t size) {
   const Instance& in = instance_of(instance);
   const wasm_memory &target = in.memory(to), &origin = in.memory(from);
   if (!inside(at, size, target.size) || !inside(source, size, origin.size))
@@ -116,7 +117,8 @@ void memory_copy(wasm_instance* instance, uint32_t to, uint32_t from, uint64_t a
   memmove(target.base + at, origin.base + source, size);
 }
 
-void memory_init(wasm_instance* instance, uint32_t memory, uint32_t segment, uint64_t at, uint32_t source, uint32_t size) {
+void memory_init(wasm_instance* instance, uint32_t memory, uint32_t segment, uint64_t at, uint32_t source,
+                 uint32_t size) {
   instance_of(instance).memory_init(memory, segment, at, source, size);
 }
 
@@ -129,7 +131,8 @@ bool holds_functions(const Instance& instance, uint32_t table) {
   return tables[table].element == 0x70;
 }
 
-void put(wasm_table& table, bool functions, uint64_t at, uint64_t count, const wasm_function* function, uint64_t reference) {
+void put(wasm_table& table, bool functions, uint64_t at, uint64_t count, const wasm_function* function,
+         uint64_t reference) {
   for (uint64_t i = at; i < at + count; i++) {
     if (functions)
       table.functions[i] = *function;
@@ -156,7 +159,8 @@ void table_fill(wasm_instance* instance, uint32_t index, uint64_t at, const wasm
   put(table, holds_functions(in, index), at, count, function, reference);
 }
 
-void table_copy(wasm_instance* instance, uint32_t to, uint32_t from, uint64_t at, uint64_t source, uint64_t count) {
+void table_copy(wasm_instance* instance, uint32_t to, uint32_t from, uint64_t at, uint64_t source,
+                uint64_t count) {
   Instance& in = instance_of(instance);
   wasm_table &target = in.table(to), &origin = in.table(from);
   if (!inside(at, count, target.size) || !inside(source, count, origin.size))
@@ -167,11 +171,14 @@ void table_copy(wasm_instance* instance, uint32_t to, uint32_t from, uint64_t at
     memmove(target.references + at, origin.references + source, count * sizeof(uint64_t));
 }
 
-void table_init(wasm_instance* instance, uint32_t table, uint32_t segment, uint64_t at, uint32_t source, uint32_t count) {
+void table_init(wasm_instance* instance, uint32_t table, uint32_t segment, uint64_t at, uint32_t source,
+                uint32_t count) {
   instance_of(instance).table_init(table, segment, at, source, count);
 }
 
-void element_drop(wasm_instance* instance, uint32_t segment) { instance_of(instance).dropped_element(segment) = 1; }
+void element_drop(wasm_instance* instance, uint32_t segment) {
+  instance_of(instance).dropped_element(segment) = 1;
+}
 
 // ---- stacks
 
@@ -264,8 +271,8 @@ uint64_t enter(Runtime& runtime, const Record& record) {
   runtime.top = &frame;
   runtime.in_compiled_code = true;
   runtime.depth++;
-  const uint64_t status = insitu_wasm_enter(&frame, record.enter, record.function.code, record.function.instance,
-                                            runtime.shared.slots);
+  const uint64_t status = insitu_wasm_enter(&frame, record.enter, record.function.code,
+                                            record.function.instance, runtime.shared.slots);
   runtime.depth--;
   runtime.in_compiled_code = was;
   runtime.top = frame.previous;
@@ -324,17 +331,19 @@ Image* image_of(uint64_t pc) {
 
 bool take_fault(int signal, uint64_t address, uint64_t pc, void* context) {
   Runtime* runtime = current_runtime;
-  if (signal != SIGSEGV || runtime == nullptr || !runtime->in_compiled_code || runtime->top == nullptr) return false;
+  if (signal != SIGSEGV || runtime == nullptr || !runtime->in_compiled_code || runtime->top == nullptr)
+    return false;
 #if defined(__x86_64__)
   const uint64_t sp = static_cast<uint64_t>(static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RSP]);
 #else
   const uint64_t sp = static_cast<ucontext_t*>(context)->uc_mcontext.sp;
 #endif
   // A worker's guard page is below its stack; the main thread's stack may have stopped above its limit.
-  const bool ran_out = address < runtime->stack_low + kStackReserve && address + (1 << 20) > runtime->stack_low &&
-                       sp < runtime->stack_low + kStackReserve;
+  const bool ran_out = address < runtime->stack_low + kStackReserve &&
+                       address + (1 << 20) > runtime->stack_low && sp < runtime->stack_low + kStackReserve;
   const Image* image = image_of(pc);
-  if (!ran_out && (image == nullptr || !image->holds(pc) || !in_linear_memory(*runtime, address))) return false;
+  if (!ran_out && (image == nullptr || !image->holds(pc) || !in_linear_memory(*runtime, address)))
+    return false;
   remember_trace(*runtime);
   runtime->shared.thrown = nullptr;
   runtime->shared.tail.enter = nullptr;

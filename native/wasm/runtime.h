@@ -1,5 +1,5 @@
-// What compiled code runs in: one for each thread that runs JavaScript (abi.h: struct wasm_runtime), its frames, and
-// the way out of them.
+// What compiled code runs in: one for each thread that runs JavaScript (abi.h: struct wasm_runtime), its
+// frames, and the way out of them.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -34,8 +34,8 @@ struct Record {
 struct Host {
   wasm_host head;
   const void* image = nullptr;
-  uint8_t* owner = nullptr;  // the instance that imports it
-  uint32_t index = 0;        // among its imported functions
+  uint8_t* owner = nullptr;   // the instance that imports it
+  uint32_t index = 0;         // among its imported functions
   void* reference = nullptr;  // napi_ref, weak, since the first call: the owner keeps the function
 };
 
@@ -44,10 +44,10 @@ constexpr uint32_t kMaxTraceFrames = 64;
 struct Runtime {
   wasm_runtime shared = {};
   Frame* top = nullptr;
-  bool in_compiled_code = false;  // and not in JavaScript called from it
-  uint32_t depth = 0;             // of entries from JavaScript
-  uint64_t stack_low = 0;         // nothing may be pushed below
-  void* env = nullptr;            // napi_env
+  bool in_compiled_code = false;       // and not in JavaScript called from it
+  uint32_t depth = 0;                  // of entries from JavaScript
+  uint64_t stack_low = 0;              // nothing may be pushed below
+  void* env = nullptr;                 // napi_env
   std::vector<wasm_memory*> memories;  // changed by this thread only, and never while its compiled code runs
   wasm_exception* exceptions = nullptr;  // all that are alive
   wasm_tag script_tag = {};              // of what JavaScript throws
