@@ -25,7 +25,6 @@ export type LoadErrorCode =
   | 'ERR_CONTENT' // an entry whose bytes are not those that were placed
   | 'ERR_IMAGE' // no image of a WebAssembly module, a damaged one, or of another format or machine
   | 'ERR_CPU' // an image for another CPU
-  | 'ERR_NO_IMAGE' // a module that no store has an image of
   | 'ERR_COMPILER' // no C compiler, or one that cannot
   | 'ERR_COMPILE' // what a C compiler or linker made of a module
   | 'ERR_STORE' // a store of images that cannot be used

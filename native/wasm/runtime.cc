@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <ucontext.h>
@@ -18,7 +19,6 @@
 
 extern "C" uint64_t insitu_wasm_enter(insitu::wasm::Frame*, wasm_enter, wasm_code, void*, uint64_t*);
 extern "C" [[noreturn]] void insitu_wasm_leave(insitu::wasm::Frame*, uint64_t);
-extern "C" char* __libc_stack_end;
 
 namespace insitu::wasm {
 
@@ -189,7 +189,9 @@ uint64_t stack_low() {
     rlimit limit;
     getrlimit(RLIMIT_STACK, &limit);
     const uint64_t size = limit.rlim_cur == RLIM_INFINITY ? uint64_t{1} << 30 : limit.rlim_cur;
-    return reinterpret_cast<uint64_t>(__libc_stack_end) - size;
+    // Arguments and environment stand above: the program's name is the last of them.
+    const uint64_t top = page_up(getauxval(AT_EXECFN), page_size());
+    return top - size;
   }
   pthread_attr_t attributes;
   void* low = nullptr;
