@@ -1,16 +1,15 @@
-// The runner for aarch64: cross-compiled, and run under qemu's user-mode emulation in place and copied. Start it with:
-// node --import tsx test/exec/aarch64.ts
+// The runner, the loader and compiled modules for aarch64: cross-compiled, and run under qemu's user-mode emulation in
+// place and copied. Start it with: node --import tsx test/exec/aarch64.ts
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { emulator, gcc, gxx, native, provideNode, provideTools, succeeds } from './aarch64/machine.ts';
+import { checkOperators, checkScripts } from './aarch64/modules.ts';
 
-const compiler = 'aarch64-linux-gnu-gcc';
-const emulator = ['qemu-aarch64-static', '-L', '/usr/aarch64-linux-gnu'];
 const runner = fileURLToPath(new URL('../../prebuilds/linux-arm64/insitu-exec', import.meta.url));
-const native = fileURLToPath(new URL('../../native', import.meta.url));
 
 const source = `
 #include <stdint.h>
@@ -83,15 +82,8 @@ function libraries(): void {
   const library = join(directory, 'library.so');
   writeFileSync(join(directory, 'library.cc'), librarySource);
   const built =
-    succeeds('aarch64-linux-gnu-g++', [...flags, '-o', host, main, ...files, '-ldl']) &&
-    succeeds('aarch64-linux-gnu-g++', [
-      '-O1',
-      '-shared',
-      '-fPIC',
-      '-o',
-      library,
-      join(directory, 'library.cc'),
-    ]);
+    succeeds(gxx, [...flags, '-o', host, main, ...files, '-ldl']) &&
+    succeeds(gxx, ['-O1', '-shared', '-fPIC', '-o', library, join(directory, 'library.cc')]);
   if (!built) {
     counts.failed++;
     return;
@@ -108,26 +100,11 @@ function libraries(): void {
 
 const counts = { passed: 0, failed: 0 };
 
-function finish(skip?: string): never {
-  if (skip !== undefined) console.log(`skipped: ${skip}`);
-  console.log(`${counts.passed} passed, ${counts.failed} failed${skip === undefined ? '' : ', 1 skipped'}`);
+function finish(...skips: string[]): never {
+  for (const skip of skips) console.log(`skipped: ${skip}`);
+  const skipped = skips.length === 0 ? '' : `, ${skips.length} skipped`;
+  console.log(`${counts.passed} passed, ${counts.failed} failed${skipped}`);
   process.exit(counts.failed > 0 ? 1 : 0);
-}
-
-function succeeds(command: string, args: string[]): boolean {
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  return spawnSync(command, args, { env, stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
-}
-
-function provideTools(): void {
-  const present = (tool: string): boolean => spawnSync(tool, ['--version']).status === 0;
-  if (present(compiler) && present('aarch64-linux-gnu-g++') && present('qemu-aarch64-static')) return;
-  if (process.getuid?.() !== 0)
-    finish('g++-aarch64-linux-gnu or qemu-user-static is missing; only root may install');
-  const install = ['install', '-y', '--no-install-recommends', 'g++-aarch64-linux-gnu', 'qemu-user-static'];
-  if (succeeds('apt-get', install)) return;
-  if (!succeeds('apt-get', ['update', '-qq']) || !succeeds('apt-get', install))
-    finish('g++-aarch64-linux-gnu and qemu-user-static could not be installed');
 }
 
 function check(
@@ -160,8 +137,10 @@ function checkProgram(
     );
 }
 
-provideTools();
-if (!succeeds('make', ['-s', '-j1', '-C', native, 'ARCH=arm64', 'CXX=aarch64-linux-gnu-g++', 'runner'])) {
+const missing = provideTools();
+if (missing !== undefined) finish(missing);
+const forArm = ['ARCH=arm64', `CC=${gcc}`, `CXX=${gxx}`];
+if (!succeeds('make', ['-s', '-j2', '-C', native, ...forArm, 'runner', 'addon'])) {
   counts.failed++;
   finish();
 }
@@ -180,7 +159,7 @@ for (const [kind, flags] of Object.entries({
 })) {
   const program = join(directory, kind);
   const held = join(directory, `${kind}-container`);
-  if (!succeeds(compiler, ['-O1', ...flags, '-o', program, code])) {
+  if (!succeeds(gcc, ['-O1', ...flags, '-o', program, code])) {
     counts.failed++;
     continue;
   }
@@ -203,4 +182,7 @@ check('another machine', [process.execPath], { status: 126, stderr: /ELF machine
 check('not found', [join(directory, 'nowhere')], { status: 127, stderr: /ENOENT/ });
 check('no ELF', [`${code}@0`], { status: 126, stderr: /starts with bytes/ });
 check('version', ['--version'], { status: 0, stdout: '0.1.0\n' });
-finish();
+checkOperators(counts);
+const node = provideNode();
+const skipped = typeof node === 'string' ? node : await checkScripts(counts, node);
+finish(...(skipped === undefined ? [] : [skipped]));

@@ -11,6 +11,7 @@ import { type Check, print } from './checks.ts';
 import type { Row } from './guest/media.guest.ts';
 import { type Kernel, prepareKernel } from './kernel.ts';
 import { Machine, type Nvdimm } from './machine.ts';
+import { buildModule } from './module.ts';
 import { checkRecordings } from './order/check.ts';
 import { guestRecordings } from './order/recordings.ts';
 import { installPackages } from './packages.ts';
@@ -20,7 +21,7 @@ import { checkReadme } from './table.ts';
 import { twoGuests } from './two-guests.ts';
 
 const MiB = 1 << 20;
-const suites = ['media', 'huge', 'region', 'written', 'sharing', 'startup'];
+const suites = ['media', 'huge', 'region', 'written', 'sharing', 'startup', 'wasm'];
 const tally = { passed: 0, failed: 0, skipped: 0 };
 
 /** A file of zeros that takes no room until it is written to. */
@@ -112,6 +113,7 @@ async function main(only: string, update: boolean): Promise<void> {
   installPackages();
   const kernel = prepareKernel();
   const payload = buildPayload();
+  await buildModule(payload.directory);
   const directory = mkdtempSync(join(tmpdir(), 'insitu-dax-'));
   process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
   const share = join(directory, 'share');

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { compileMany as compileAhead } from '../../loader/compile/many.ts';
+import { compileMany as compileAhead, type ManyOptions } from '../../loader/compile/many.ts';
 import { ModuleError, UnsupportedFeature } from '../../loader/compile/module.ts';
 import { type Compiled, type Namespace, v8, type Way, ways } from './ways.ts';
 
@@ -16,10 +16,17 @@ function outcome(failure: unknown, image: string, source: string): Compiled {
   return { failed: String(failure) };
 }
 
-/** Compiles modules of all kinds, bad ones too, at the quick tier into images under `directory`; one answer a module. */
-export async function compileMany(modules: Uint8Array[], directory: string): Promise<Compiled[]> {
+/**
+ * Compiles modules of all kinds, bad ones too, at the quick tier into images under `directory`; one answer a module.
+ * `target` = another one than this machine.
+ */
+export async function compileMany(
+  modules: Uint8Array[],
+  directory: string,
+  target: Pick<ManyOptions, 'arch' | 'compiler'> = {},
+): Promise<Compiled[]> {
   const items = modules.map((bytes, index) => ({ bytes, output: join(directory, `${index}.so`) }));
-  const failures = await compileAhead(items, { directory, tier: 'quick', cpu: 'baseline' });
+  const failures = await compileAhead(items, { ...target, directory, tier: 'quick', cpu: 'baseline' });
   return items.map(({ bytes, output }, index) => {
     const source = join(directory, `${index}.wasm`);
     writeFileSync(source, bytes);
@@ -45,7 +52,7 @@ export async function namespaceOf(
       return { root: dirname(image), sha256, image, baseline: image, source };
     },
   });
-  return insitu as unknown as Namespace;
+  return insitu.webAssembly as unknown as Namespace;
 }
 
 /** For scripts that hand over what is no module at all: V8 may tell them so. */

@@ -24,8 +24,10 @@ class Runner {
   }
 
   private ask(job: Job): Promise<Answer> {
+    const [execPath, ...own] = this.options.node ?? [process.execPath, ...process.execArgv];
     this.child ??= fork(script, {
-      execArgv: [...process.execArgv, ...this.options.flags],
+      execPath,
+      execArgv: [...own, ...this.options.flags],
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
@@ -68,6 +70,8 @@ export interface PoolOptions {
   flags: string[];
   /** For one file. */
   seconds: number;
+  /** Another Node than this one, which reads TypeScript by itself: what is run, and what comes before all arguments. */
+  node?: readonly [string, ...string[]];
 }
 
 /** Runs all jobs and gives each answer to `done` as it comes. */
