@@ -44,17 +44,21 @@ export async function kernels(setting: Setting): Promise<number[]> {
   const ratios: number[] = [];
   for (const [name, module] of modules) {
     const { times, checksum } = measure(setting, 'v8', module);
-    const ms: Record<string, number[]> = { v8: [], 'in-place': [] };
+    const ms: { v8: number[]; 'in-place': number[] } = { v8: [], 'in-place': [] };
     for (let round = 0; round < setting.rounds; round++)
-      for (const way of ['v8', 'in-place']) {
+      for (const way of ['v8', 'in-place'] as const) {
         const found = measure(setting, way, module, times);
         if (found.checksum !== checksum)
           throw new Error(`${name}, ${way}: answers ${found.checksum}; want ${checksum}`);
-        ms[way]?.push(found.ms);
+        ms[way].push(found.ms);
       }
-    const [v8, place] = [median(ms['v8'] ?? []), median(ms['in-place'] ?? [])];
+    const [v8, place] = [median(ms.v8), median(ms['in-place'])];
     ratios.push(place / v8);
-    const cells = [v8.toFixed(1).padStart(10), place.toFixed(1).padStart(10), (place / v8).toFixed(2).padStart(8)];
+    const cells = [
+      v8.toFixed(1).padStart(10),
+      place.toFixed(1).padStart(10),
+      (place / v8).toFixed(2).padStart(8),
+    ];
     console.log(`${name.padEnd(14)}${cells.join('')}${place > v8 ? '  loses' : ''}`);
   }
   console.log(`${'geometric mean'.padEnd(34)}${geometricMean(ratios).toFixed(2).padStart(8)}`);

@@ -24,7 +24,12 @@ export function environment({ store }: Setting): NodeJS.ProcessEnv {
 }
 
 /** What a script of this directory prints. @throws Error when it fails */
-export function child(setting: Setting, script: string, args: readonly string[], flags: readonly string[] = []) {
+export function child(
+  setting: Setting,
+  script: string,
+  args: readonly string[],
+  flags: readonly string[] = [],
+) {
   return execFileSync(process.execPath, [...flags, here(script), ...args], {
     env: environment(setting),
     encoding: 'utf8',

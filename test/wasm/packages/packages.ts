@@ -75,9 +75,10 @@ function difference(found: string, expected: string): string {
   return `at ${at}: ${piece(found)}; want ${piece(expected)}`;
 }
 
-function wrongPlace({ modules, makesModules }: Row, { explained }: Ended, images: Map<string, string>) {
+function wrongPlace({ modules, others }: Row, { explained }: Ended, images: Map<string, string>) {
   const elsewhere = explained.filter(({ image }) => image === null).map(({ reason }) => reason);
-  if (elsewhere.length > 0 && !makesModules) return `left to V8: ${elsewhere.join('; ')}`;
+  const refused = elsewhere.filter((reason) => !others || reason !== 'no image in a store');
+  if (refused.length > 0) return `left to V8: ${refused.join('; ')}`;
   const used = new Set(explained.map(({ image }) => image));
   const missing = modules.filter(({ name }) => !used.has(images.get(name) ?? ''));
   return missing.length === 0 ? undefined : `not in place: ${missing.map(({ name }) => name).join(' ')}`;

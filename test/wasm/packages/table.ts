@@ -14,8 +14,8 @@ export interface Row {
   command: string[];
   /** All of them run in place. */
   modules: Module[];
-  /** Modules that the package makes while it runs, for a function each, are V8's. */
-  makesModules?: boolean;
+  /** Modules with no image are V8's: those that a package makes for a function each, and Node's own of fetch. */
+  others?: boolean;
   /** Takes longer than a routine run has. */
   long?: boolean;
 }
@@ -38,20 +38,26 @@ export const rows: Row[] = [
     command: job('quickjs'),
     modules: [file('@jitl/quickjs-wasmfile-release-sync/wasm')],
   },
-  { name: 'sql.js', command: job('sqljs'), modules: [file('sql.js/dist/sql-wasm.wasm')], makesModules: true },
+  { name: 'sql.js', command: job('sqljs'), modules: [file('sql.js/dist/sql-wasm.wasm')], others: true },
   {
     name: '@sqlite.org/sqlite-wasm',
     command: job('sqlite-wasm'),
     modules: [file('@sqlite.org/sqlite-wasm/sqlite3.wasm')],
-    makesModules: true,
+    others: true,
   },
   {
     name: '@resvg/resvg-wasm',
     command: job('resvg'),
     modules: [file('@resvg/resvg-wasm/index_bg.wasm')],
+    others: true,
   },
   { name: 'web-tree-sitter', command: job('tree-sitter'), modules: [parser, ...grammars].map(file) },
-  { name: 'undici', command: job('undici'), modules: [inScript('undici/lib/llhttp/llhttp_simd-wasm.js')] },
+  {
+    name: 'undici',
+    command: job('undici'),
+    modules: [inScript('undici/lib/llhttp/llhttp_simd-wasm.js')],
+    others: true,
+  },
   {
     name: 'esbuild-wasm',
     command: [
