@@ -6,6 +6,7 @@ import { UnsupportedFeature } from '../../../loader/compile/module.ts';
 import type { Tier } from '../../../loader/compile/toolchain.ts';
 import type { Case, Verdict } from './compare-child.ts';
 import { Crew, type Lost } from './crew.ts';
+import { OWN } from './generate.ts';
 import type { Made, Order } from './generate-child.ts';
 
 export type Judgement =
@@ -101,6 +102,7 @@ export class Laboratory {
 
   /** Judges one module that differs once more, from its seed without NaN: what remains the same then is no fault. */
   async isOnlyNaN(seed: string, tier: Tier): Promise<boolean> {
+    if (seed.includes(OWN)) return false;
     const batch = await this.#make(this.#secondMakers, [seed], 'denan', true);
     try {
       const [judgement] = await this.judge(batch, tier);

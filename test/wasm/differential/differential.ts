@@ -1,5 +1,5 @@
 // Random modules in place against V8: the same results, traps, calls out, memories, globals and tables.
-// Start it with: npm run test:wasm-differential -- [--count N] [--seed TEXT] [--only SEED] [--keep DIR] [--best]
+// Start it with: npm run test:wasm-differential -- [--count N] [--seed TEXT] [--only SEED] [--keep DIR] [--own] [--best]
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,11 +8,14 @@ import { parseArgs } from 'node:util';
 import type { Tier } from '../../../loader/compile/toolchain.ts';
 import { proposalFlags } from '../../spec/flags.ts';
 import { type Batch, type Judgement, Laboratory } from './batch.ts';
+import { OWN } from './generate.ts';
 import { shrink } from './shrink.ts';
 
 const BATCH = 64;
 /** Every eighth batch is compiled as what is installed for good. */
 const BEST_EVERY = 8;
+/** Every third module is of our own generator. */
+const OWN_EVERY = 3;
 const MOST_SHRUNK = 5;
 
 const { values: options } = parseArgs({
@@ -23,6 +26,8 @@ const { values: options } = parseArgs({
     only: { type: 'string' },
     /** Where modules that fail are kept. */
     keep: { type: 'string', default: join(tmpdir(), 'insitu-differential') },
+    /** All by our own generator. */
+    own: { type: 'boolean', default: false },
     /** All at the best tier. */
     best: { type: 'boolean', default: false },
   },
@@ -30,7 +35,10 @@ const { values: options } = parseArgs({
 
 function seeds(): string[] {
   if (options.only !== undefined) return [options.only];
-  return Array.from({ length: Number(options.count) }, (_, index) => `${options.seed}/${index}`);
+  const owns = (index: number) => options.own || index % OWN_EVERY === OWN_EVERY - 1;
+  return Array.from({ length: Number(options.count) }, (_, index) =>
+    owns(index) ? `${options.seed}${OWN}${index}` : `${options.seed}/${index}`,
+  );
 }
 
 const tierOf = (batch: number): Tier =>
