@@ -139,7 +139,7 @@ export class LoadedComponent implements Disposable {
   /** What of the namespace's objects goes into core modules has to be of the one that runs them. */
   #namespace(): object {
     const inPlace = [...this.#cores.values()].some(({ loaded }) => loaded !== null);
-    return inPlace ? Object.assign(Object.create(webAssembly), ours) : webAssembly;
+    return inPlace ? Object.create(webAssembly, Object.getOwnPropertyDescriptors({ ...ours })) : webAssembly;
   }
 }
 
