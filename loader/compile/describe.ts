@@ -3,8 +3,8 @@
 import { IMAGE_FORMAT } from '../images/layout.ts';
 import { pointerNames } from './body.ts';
 import { isPointerGlobal, type Layout } from './layout.ts';
-import { type MemoryImage, memoryImage } from './memory-image.ts';
-import type { ElementSegment, Expression, FunctionType, Limits, Module } from './module.ts';
+import type { MemoryImage } from './memory-image.ts';
+import type { DataSegment, ElementSegment, Expression, FunctionType, Limits, Module } from './module.ts';
 import { functionNames } from './names.ts';
 import { Places } from './places.ts';
 import { moduleShape } from './shape.ts';
@@ -126,13 +126,20 @@ class Describer {
   private readonly image: MemoryImage;
   private readonly out = new Places();
 
-  constructor(module: Module, layout: Layout, bodies: Bodies, refs: References, thunks: Set<number>) {
+  constructor(
+    module: Module,
+    layout: Layout,
+    bodies: Bodies,
+    image: MemoryImage,
+    refs: References,
+    thunks: Set<number>,
+  ) {
     this.module = module;
     this.layout = layout;
     this.bodies = bodies;
     this.refs = refs;
     this.thunks = thunks;
-    this.image = memoryImage(module);
+    this.image = image;
   }
 
   private expression(expression: Expression | undefined): void {
@@ -229,16 +236,21 @@ class Describer {
     }
   }
 
-  private data(): void {
-    this.module.data.forEach(({ mode, bytes }, index) => {
+  /** Those that are not in the memory image; what is in it is as good as dropped. */
+  private keptData(): number[] {
+    return this.module.data.flatMap((_, index) => (this.image.taken.has(index) ? [] : [index]));
+  }
+
+  private data(kept: number[]): void {
+    for (const index of kept) {
+      const { mode, bytes } = this.module.data[index] as DataSegment;
       const active = mode.kind === 'active' ? mode : null;
-      const inImage = this.image.taken.has(index);
-      // What the memory image holds already is as good as dropped.
-      const size = inImage ? 0 : bytes.end - bytes.start;
-      this.out.u32(inImage ? 2 : active === null ? 1 : 0, active?.index ?? 0, size);
+      const size = bytes.end - bytes.start;
+      this.out.u32(active === null ? 1 : 0, active?.index ?? 0, size);
       this.out.distance(size === 0 ? null : `data${index}`);
-      this.expression(inImage ? undefined : active?.offset);
-    });
+      this.expression(active?.offset);
+      this.out.u32(index, 0);
+    }
   }
 
   private runs(): void {
@@ -291,7 +303,8 @@ class Describer {
     out.list(module.memories.length, 8, () => this.memories());
     out.list(module.globals.length, 8, () => this.globals());
     out.list(module.elements.length, 8, () => this.elements());
-    out.list(module.data.length, 8, () => this.data());
+    const kept = this.keptData();
+    out.list(kept.length, 8, () => this.data(kept));
     out.list(this.image.runs.length, 8, () => this.runs());
     out.list(this.layout.longTypeIndices.length, 4, () => out.u32(...this.layout.longTypeIndices));
     out.list(shape.words.length, 4, () => out.u32(...shape.words));
@@ -352,12 +365,13 @@ export function describe(
   module: Module,
   layout: Layout,
   bodies: Bodies,
+  image: MemoryImage,
   refs: References,
   thunks: Set<number>,
   options: Described,
 ): Unit {
   return {
     name: 'description.S',
-    text: new Describer(module, layout, bodies, refs, thunks).text(options),
+    text: new Describer(module, layout, bodies, image, refs, thunks).text(options),
   };
 }

@@ -19,7 +19,7 @@ export interface Layout {
   longTypes: number;
   /** Type indices without a key of their own. */
   longTypeIndices: number[];
-  /** A byte for each data segment, then one for each element segment. */
+  /** A byte for each data segment that is kept, then one for each element segment. */
   dropped: number;
   /** struct instance in C. */
   text: string;
@@ -64,7 +64,8 @@ function longTypes(types: FunctionType[]): number[] {
   return types.flatMap((type, index) => (typeKey(type) === null ? [index] : []));
 }
 
-export function layOut(module: Module): Layout {
+/** `keptData`: how many data segments are not in the memory image. */
+export function layOut(module: Module, keptData: number): Layout {
   const struct = new StructWriter();
   const memories = struct.array('struct wasm_memory *', 'm', module.memories.length, 8);
   const bases = struct.array('u8 *', 'b', module.memories.length, 8);
@@ -88,7 +89,7 @@ export function layOut(module: Module): Layout {
   const longTypeKeys = struct.array('u64 ', 'key', longTypeIndices.length, 8);
   const ownTags = struct.array('struct wasm_tag ', 'own_tag', module.tags.length - module.imported.tags, 8);
   const functions = struct.array('function ', 'f', module.imported.functions, FUNCTION_BYTES);
-  const dropped = struct.array('u8 ', 'dropped', module.data.length + module.elements.length, 1);
+  const dropped = struct.array('u8 ', 'dropped', keptData + module.elements.length, 1);
   const size = Math.ceil(struct.at / 16) * 16;
   const text = `typedef struct instance {\n${struct.lines.join('\n')}\n} instance;\n${struct.asserts.join('\n')}\n`;
   return {

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { decode } from './decode.ts';
 import { describe, References } from './describe.ts';
 import { layOut } from './layout.ts';
+import { memoryImage } from './memory-image.ts';
 import { emitBodies, type Unit, UnitWriter } from './units.ts';
 import { validate } from './validate.ts';
 
@@ -21,12 +22,13 @@ const MACHINE = { 'x86-64': 62, aarch64: 183 };
 export function translate(bytes: Uint8Array, options: TranslateOptions): Unit[] {
   const module = decode(bytes);
   validate(module);
-  const layout = layOut(module);
+  const image = memoryImage(module);
+  const layout = layOut(module, module.data.length - image.taken.size);
   const bodies = emitBodies(module);
   const refs = new References(module);
   const thunks = refs.typesWithThunks(bodies);
   const writer = new UnitWriter(module, bodies, layout, '');
-  const description = describe(module, layout, bodies, refs, thunks, {
+  const description = describe(module, layout, bodies, image, refs, thunks, {
     sha256: createHash('sha256').update(bytes).digest(),
     tier: options.tier,
     machine: MACHINE[options.arch ?? (process.arch === 'arm64' ? 'aarch64' : 'x86-64')],

@@ -13,7 +13,7 @@
 // for, and which makes several entries appear at once: a name in entries/ that it holds as unfinished is no entry.
 
 /** Of the images (native/wasm/description.h: kFormat): those of another one are not loaded, and made anew. */
-export const IMAGE_FORMAT = 3;
+export const IMAGE_FORMAT = 4;
 
 export const MARKER = 'STORE';
 /** First line of the marker. */

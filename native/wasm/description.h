@@ -10,7 +10,7 @@
 namespace insitu::wasm {
 
 constexpr char kMagic[8] = {'i', 'n', 's', 'i', 't', 'u', 'w', 'a'};
-constexpr uint32_t kFormat = 3;
+constexpr uint32_t kFormat = 4;
 constexpr uint32_t kNoteType = 1;
 
 /// The note's descriptor.
@@ -106,6 +106,8 @@ struct Data {
   uint32_t size;
   int32_t bytes;  // behind the description
   Expression offset;
+  uint32_t index;  // in the module: those in the memory image are left out
+  uint32_t reserved;
 };
 
 /// Where a piece of code begins, and of which function it is; ~0 for thunks.

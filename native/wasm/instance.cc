@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -260,12 +261,33 @@ void Instance::table_init(uint32_t index, uint32_t segment, uint64_t to, uint32_
   }
 }
 
-void Instance::memory_init(uint32_t index, uint32_t segment, uint64_t to, uint32_t source, uint32_t size) {
-  const Data& data = image_.list<Data>(image_.description().data)[segment];
-  const uint64_t available = dropped_data(segment) ? 0 : data.size;
+const Data* Instance::kept_data(uint32_t segment) const {
+  const List& list = image_.description().data;
+  const auto* first = image_.list<Data>(list);
+  const auto* last = first + list.count;
+  const auto* at = std::lower_bound(first, last, segment,
+                                    [](const Data& data, uint32_t index) { return data.index < index; });
+  return at == last || at->index != segment ? nullptr : at;
+}
+
+void Instance::init(const Data& data, uint32_t index, uint64_t to, uint32_t source, uint32_t size) {
+  const auto place = static_cast<uint32_t>(&data - image_.list<Data>(image_.description().data));
+  const uint64_t available = dropped_data(place) ? 0 : data.size;
   const wasm_memory& target = memory(index);
   if (!inside(source, size, available) || !inside(to, size, target.size)) trap(runtime_, WASM_TRAP_MEMORY);
   memcpy(target.base + to, image_.at(data.bytes) + source, size);
+}
+
+void Instance::memory_init(uint32_t index, uint32_t segment, uint64_t to, uint32_t source, uint32_t size) {
+  const Data* data = kept_data(segment);
+  if (data != nullptr) return init(*data, index, to, source, size);
+  if (!inside(source, size, 0) || !inside(to, size, memory(index).size)) trap(runtime_, WASM_TRAP_MEMORY);
+}
+
+void Instance::data_drop(uint32_t segment) {
+  const Data* data = kept_data(segment);
+  if (data != nullptr)
+    dropped_data(static_cast<uint32_t>(data - image_.list<Data>(image_.description().data))) = 1;
 }
 
 void Instance::initialize_elements() {
@@ -325,7 +347,7 @@ void Instance::initialize_data() {
   for (uint32_t i = 0; i < d.data.count; i++) {
     if (data[i].mode == Mode::passive) continue;
     if (data[i].mode == Mode::active)
-      memory_init(data[i].memory, i, evaluate(data[i].offset).words[0], 0, data[i].size);
+      init(data[i], data[i].memory, evaluate(data[i].offset).words[0], 0, data[i].size);
     dropped_data(i) = 1;
   }
 }

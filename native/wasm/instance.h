@@ -58,12 +58,17 @@ class Instance {
 
   void table_init(uint32_t table, uint32_t segment, uint64_t at, uint32_t source, uint32_t count);
   void memory_init(uint32_t memory, uint32_t segment, uint64_t at, uint32_t source, uint32_t size);
-  uint8_t& dropped_data(uint32_t segment) const { return base_[image_.description().dropped_at + segment]; }
+  void data_drop(uint32_t segment);
   uint8_t& dropped_element(uint32_t segment) const {
     return dropped_data(image_.description().data.count + segment);
   }
 
  private:
+  /// Of a kept one, by its place in the list.
+  uint8_t& dropped_data(uint32_t place) const { return base_[image_.description().dropped_at + place]; }
+  /// Null for one that is in the memory image: it counts as dropped.
+  const Data* kept_data(uint32_t segment) const;
+  void init(const Data& data, uint32_t memory, uint64_t at, uint32_t source, uint32_t size);
   template <typename T>
   T* at(uint64_t offset) const {
     return reinterpret_cast<T*>(base_ + offset);

@@ -122,7 +122,7 @@ void memory_init(wasm_instance* instance, uint32_t memory, uint32_t segment, uin
   instance_of(instance).memory_init(memory, segment, at, source, size);
 }
 
-void data_drop(wasm_instance* instance, uint32_t segment) { instance_of(instance).dropped_data(segment) = 1; }
+void data_drop(wasm_instance* instance, uint32_t segment) { instance_of(instance).data_drop(segment); }
 
 // ---- tables
 
