@@ -2,8 +2,8 @@
 // code holds to values of JavaScript, and what comes back instead of a result.
 import { wasm } from '../../loader/wasm.ts';
 import { memoryService } from './memory-service.ts';
-import { V8 } from './v8.ts';
 import type * as V8Type from './v8.ts';
+import { V8 } from './v8.ts';
 
 /** As native/wasm/runtime.h has them. */
 const STATUS = 16382;

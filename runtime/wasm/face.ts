@@ -3,7 +3,9 @@
 /** What takes the place of a constructor's own object. */
 const Given = function (this: unknown, object: object) {
   return object;
-} as unknown as new (object: object) => object;
+} as unknown as new (
+  object: object,
+) => object;
 
 /** Where objects of one class keep what they stand for; no script sees that. */
 export function marking<T>() {
@@ -15,7 +17,9 @@ export function marking<T>() {
     }
 
     static of(value: unknown): T | undefined {
-      return typeof value === 'object' && value !== null && #mark in value ? (value as Mark).#mark : undefined;
+      return typeof value === 'object' && value !== null && #mark in value
+        ? (value as Mark).#mark
+        : undefined;
     }
   };
 }

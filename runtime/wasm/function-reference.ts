@@ -43,11 +43,13 @@ export function registerOwner(owner: FunctionOwner): void {
   ended.register(owner, { instance: owner.instance, weak });
 }
 
-const ended = new FinalizationRegistry<{ instance: number; weak: WeakRef<FunctionOwner> }>(({ instance, weak }) => {
-  // Another instance may be at that address by now.
-  if (owners.get(instance) === weak) owners.delete(instance);
-  unregistered = unregistered.filter((one) => one !== weak);
-});
+const ended = new FinalizationRegistry<{ instance: number; weak: WeakRef<FunctionOwner> }>(
+  ({ instance, weak }) => {
+    // Another instance may be at that address by now.
+    if (owners.get(instance) === weak) owners.delete(instance);
+    unregistered = unregistered.filter((one) => one !== weak);
+  },
+);
 
 export const ownerOf = (instance: number): FunctionOwner | undefined => owners.get(instance)?.deref();
 
@@ -75,7 +77,7 @@ export function takeFunction(value: unknown): FunctionWords {
     pinned.add(value);
     return { read: () => wordsOfV8Function(value) };
   }
-  if (origin === undefined) throw new TypeError('WebAssembly objects are opaque: function-typed object expected');
+  if (origin === undefined) throw new TypeError('type incompatibility when transforming from/to JS');
   pinned.add(origin.owner);
   return {
     read() {

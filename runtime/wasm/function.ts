@@ -20,8 +20,8 @@ import {
 } from './boundary.ts';
 import { type FunctionWords, functionAtSlot, takeFunction } from './function-reference.ts';
 import type { Watched } from './memory.ts';
-import * as Type from './shape.ts';
 import type { FunctionType, Shape, ValueType } from './shape.ts';
+import * as Type from './shape.ts';
 
 /** What functions of an instance need of it. */
 export interface Callee {
@@ -65,7 +65,8 @@ function convert(type: ValueType, value: unknown): unknown {
 
 const scratch = new BigInt64Array(1);
 
-function toBigInt(value: unknown): bigint {
+/** @throws as ToBigInt (ECMA-262, 7.1.13) */
+export function toBigInt(value: unknown): bigint {
   scratch[0] = value as bigint;
   return scratch[0];
 }
@@ -167,7 +168,8 @@ export const payloadCodec = (types: ValueType[], toFunction: (slot: number) => u
 // ---- exported functions
 
 function refreshAll(memories: Iterable<Watched>): void {
-  for (const memory of memories) if (memory.shared || memory.buffer.byteLength !== memory.size) memory.refresh();
+  for (const memory of memories)
+    if (memory.shared || memory.buffer.byteLength !== memory.size) memory.refresh();
 }
 
 /** What a call needs, found at the first one. */
@@ -197,7 +199,8 @@ export function planOf(owner: Callee, index: number, place: number): Plan {
   const numbers = params.map(numberView);
   const [first] = results;
   const isPlain = results.length === 0 || (results.length === 1 && numberView(first as ValueType) !== null);
-  const fits = isPlain && memories.length === 1 && params.length <= 6 && numbers.every((view) => view !== null);
+  const fits =
+    isPlain && memories.length === 1 && params.length <= 6 && numbers.every((view) => view !== null);
   const views = Array.from({ length: 6 }, (_, i) => numbers[i]?.view ?? UNUSED) as Plan['views'];
   const at = Array.from({ length: 6 }, (_, i) => i * (numbers[i]?.scale ?? 1)) as Plan['at'];
   return {
@@ -383,7 +386,10 @@ export function typedDispatcher(
       refreshAll(memories);
     };
   }
-  const call = numericCall(target as (...args: number[]) => unknown, views as { view: Slots; scale: number }[]);
+  const call = numericCall(
+    target as (...args: number[]) => unknown,
+    views as { view: Slots; scale: number }[],
+  );
   return () => {
     try {
       const returned = call();
@@ -401,7 +407,12 @@ function numericCall(
   views: { view: Slots; scale: number }[],
 ): () => unknown {
   const [a, b, c, d] = views.map(({ view }) => view) as [Slots, Slots, Slots, Slots];
-  const [, bAt, cAt, dAt] = views.map(({ scale }, index) => scale * index) as [number, number, number, number];
+  const [, bAt, cAt, dAt] = views.map(({ scale }, index) => scale * index) as [
+    number,
+    number,
+    number,
+    number,
+  ];
   switch (views.length) {
     case 0:
       return () => target();
@@ -422,8 +433,9 @@ function storeResults(types: ValueType[], returned: unknown): void {
     storeAll(types, [returned], 0);
     return;
   }
-  if (returned === null || (typeof returned !== 'object' && typeof returned !== 'function'))
-    throw new TypeError('multi-return value must be iterable');
+  // V8 says what is not iterable in the words of the program's source.
+  if (typeof (returned as Iterable<unknown> | null | undefined)?.[Symbol.iterator] !== 'function')
+    throw new TypeError('multi-return value is not iterable (cannot read property Symbol(Symbol.iterator))');
   const values = [...(returned as Iterable<unknown>)];
   if (values.length !== types.length) throw new TypeError('multi-return length mismatch');
   storeAll(types, values, 0);

@@ -1,98 +1,18 @@
-// WebAssembly.Global over a global of compiled code (JS API 5.6).
-import { wasm } from '../../loader/wasm.ts';
-import { putValue, takeValue, wordsOf } from './function.ts';
-import { functionAtSlot, typeOfFunction } from './function-reference.ts';
-import { asV8Function } from './link-check.ts';
+// WebAssembly.Global over a global of compiled code (JS API 5.6). What is not plain V8 converts and judges, on a global of
+// its own of the same type: so the words are this Node's.
+import { faceOf, marking, prototypeFor } from './face.ts';
+import { GlobalState, type V8Global } from './global-state.ts';
+import { mirrorClass } from './mirror.ts';
+import type { ValueType } from './shape.ts';
 import * as Type from './shape.ts';
-import type { GlobalType, ValueType } from './shape.ts';
+import { unreadableGlobal } from './skeleton.ts';
+import { standIn } from './stand-in.ts';
 import { V8 } from './v8.ts';
+import { witnessedDescriptor } from './witness.ts';
 
-export class GlobalState {
-  readonly address: number;
-  readonly type: GlobalType;
-  readonly keeps: Set<object>;
-  /** Compiled code uses it: a mutable one cannot become V8's any more. */
-  linked = false;
-  private twin: { value: unknown } | undefined;
+export { GlobalState } from './global-state.ts';
 
-  constructor(address: number, type: GlobalType, owner: object) {
-    this.address = address;
-    this.type = type;
-    this.keeps = new Set([owner]);
-  }
-
-  /** V8's global in its place. Null where compiled code has it and may change it. */
-  toV8(): object | null {
-    if (this.twin !== undefined) return this.twin;
-    if (this.linked && this.type.mutable) return null;
-    const { type, mutable } = this.type;
-    const value = this.get();
-    const function_ = type === Type.FUNCREF && value !== null ? typeOfFunction(value as object) : undefined;
-    const twin = new V8.Global(
-      { value: V8_NAME[type], mutable },
-      function_ === undefined ? value : asV8Function(function_, value),
-    );
-    if (mutable) this.twin = twin;
-    return twin;
-  }
-
-  get isV8(): boolean {
-    return this.twin !== undefined;
-  }
-
-  get(): unknown {
-    if (this.twin !== undefined) return this.twin.value;
-    const { type } = this.type;
-    if (type === Type.V128 || type === Type.EXNREF) throw new TypeError("Can't get the value of s128 WebAssembly.Global");
-    wasm.wasmCellLoad(this.address, bytesOf(type));
-    return takeValue(type, 0, functionAtSlot);
-  }
-
-  set(value: unknown): void {
-    if (this.twin !== undefined) {
-      this.twin.value = value;
-      return;
-    }
-    const { type } = this.type;
-    if (type === Type.V128 || type === Type.EXNREF) throw new TypeError("Can't set the value of s128 WebAssembly.Global");
-    putValue(type, 0, value);
-    wasm.wasmCellStore(this.address, bytesOf(type));
-    if (typeof value === 'function') this.keeps.add(value);
-  }
-}
-
-const bytesOf = (type: ValueType): number =>
-  type === Type.I32 || type === Type.F32 ? 4 : 8 * wordsOf(type);
-
-const V8_NAME: Record<number, string> = {
-  [Type.I32]: 'i32',
-  [Type.I64]: 'i64',
-  [Type.F32]: 'f32',
-  [Type.F64]: 'f64',
-  [Type.EXTERNREF]: 'externref',
-  [Type.FUNCREF]: 'anyfunc',
-};
-
-const states = new WeakMap<Global, GlobalState>();
-const faces = new WeakMap<GlobalState, Global>();
-
-export const globalState = (value: unknown): GlobalState | undefined => states.get(value as Global);
-
-export function globalFor(state: GlobalState): Global {
-  let face = faces.get(state);
-  if (face === undefined) {
-    face = Object.create(Global.prototype) as Global;
-    adopt(face, state);
-  }
-  return face;
-}
-
-function adopt(face: Global, state: GlobalState): void {
-  states.set(face, state);
-  faces.set(state, face);
-}
-
-const TYPES: Record<string, ValueType> = {
+const TYPES: Record<string, ValueType | undefined> = {
   i32: Type.I32,
   i64: Type.I64,
   f32: Type.F32,
@@ -100,51 +20,86 @@ const TYPES: Record<string, ValueType> = {
   v128: Type.V128,
   externref: Type.EXTERNREF,
   anyfunc: Type.FUNCREF,
+  funcref: Type.FUNCREF,
 };
 
-export class Global {
-  constructor(...args: [descriptor: { value: string; mutable?: boolean }, value?: unknown]) {
-    const [descriptor] = args;
-    if (descriptor === null || (typeof descriptor !== 'object' && typeof descriptor !== 'function'))
-      throw new TypeError('WebAssembly.Global(): Argument 0 must be a global descriptor');
-    const mutable = Boolean(descriptor.mutable);
-    const type = TYPES[String(descriptor.value)];
-    if (type === undefined)
-      throw new TypeError(
-        "WebAssembly.Global(): Descriptor property 'value' must be a WebAssembly type",
-      );
-    if (type === Type.V128)
-      throw new TypeError("WebAssembly.Global(): Cannot create a Global of type v128 with a value from JavaScript");
-    const [handle, address] = wasm.wasmCell();
-    const made = new GlobalState(address, { type, mutable }, handle);
-    const given = args.length > 1 ? args[1] : undefined;
-    if (given !== undefined || (type === Type.EXTERNREF && args.length > 1)) made.set(given);
-    else if (type === Type.EXTERNREF) made.set(undefined);
-    adopt(this, made);
-  }
+const Mark = marking<GlobalState>();
+const faces = new WeakMap<GlobalState, object>();
 
-  get value(): unknown {
-    return state(this, 'get WebAssembly.Global.value').get();
-  }
+export const globalState = (value: unknown): GlobalState | undefined => Mark.of(value);
 
-  set value(value: unknown) {
-    const global = state(this, 'set WebAssembly.Global.value');
-    if (!global.type.mutable)
-      throw new TypeError("set WebAssembly.Global.value: Can't set the value of an immutable global.");
-    global.set(value);
-  }
-
-  valueOf(): unknown {
-    return state(this, 'WebAssembly.Global.valueOf()').get();
-  }
-
-  get [Symbol.toStringTag](): string {
-    return 'WebAssembly.Global';
-  }
+function adopt(face: object, state: GlobalState): object {
+  new Mark(face, state);
+  faces.set(state, face);
+  return face;
 }
 
-function state(face: unknown, method: string): GlobalState {
-  const known = states.get(face as Global);
-  if (known === undefined) throw new TypeError(`${method}: Receiver is not a WebAssembly.Global`);
-  return known;
+/** The one Global for a state. */
+export const globalFor = (state: GlobalState): object =>
+  faces.get(state) ?? adopt(faceOf(Global.prototype), state);
+
+const v8 = V8.Global as unknown as { prototype: { valueOf(): unknown } } & (new (
+  ...args: unknown[]
+) => V8Global);
+const v8Value = Object.getOwnPropertyDescriptor(v8.prototype, 'value') as {
+  get(): unknown;
+  set(value: unknown): void;
+};
+
+function construct(args: unknown[], prototype: object): object {
+  const { face, seen } = witnessedDescriptor(args[0]);
+  const rest = args.slice(1);
+  const made = new v8(...(args.length > 0 ? [face] : []), ...rest.map(standIn));
+  const type = TYPES[String(seen.value)];
+  // Of a type that compiled code does not know: V8's.
+  if (type === undefined) return Object.setPrototypeOf(made, prototype);
+  const state = new GlobalState(null, { type, mutable: Boolean(seen.mutable) }, null);
+  if (state.isReadable) state.set(type === Type.FUNCREF && made.value !== null ? rest[0] : made.value);
+  return adopt(faceOf(prototype), state);
 }
+
+// A declaration, because V8 names it in its errors.
+function Global(...args: unknown[]): object {
+  if (new.target === undefined) return (V8.Global as unknown as (...args: unknown[]) => object)(...args);
+  return construct(args, prototypeFor(new.target, Global));
+}
+
+const asClass = Global as unknown as { prototype: object } & (new (...args: unknown[]) => object);
+
+export { asClass as Global };
+
+function read(face: unknown, asV8: () => unknown): unknown {
+  const state = globalState(face);
+  if (state?.isReadable) return state.get();
+  return Reflect.apply(asV8, state === undefined ? face : unreadableGlobal(), []);
+}
+
+function write(face: unknown, value: unknown): void {
+  const state = globalState(face);
+  if (state === undefined) Reflect.apply(v8Value.set, face, [value]);
+  else if (!state.isReadable) Reflect.apply(v8Value.set, unreadableGlobal(), [value]);
+  else if (!state.type.mutable) Reflect.apply(v8Value.set, state.replica(), [value]);
+  else if (state.type.type === Type.FUNCREF) writeFunction(state, value);
+  else state.set(value);
+}
+
+function writeFunction(state: GlobalState, value: unknown): void {
+  const wanted = standIn(value);
+  if (wanted === value && value !== null) Reflect.apply(v8Value.set, state.replica(), [value]);
+  state.set(value);
+}
+
+mirrorClass(Global, V8.Global, {
+  prototype: {
+    valueOf() {
+      return read(this, v8.prototype.valueOf);
+    },
+    get value() {
+      return read(this, v8Value.get);
+    },
+    set value(value: unknown) {
+      write(this, value);
+    },
+  },
+  has: (value) => globalState(value) !== undefined || value instanceof V8.Global,
+});

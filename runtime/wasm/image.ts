@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import type { Found } from '../../loader/images/find.ts';
 import type { ImageHandle } from '../../loader/native.ts';
 import { loadWasmImage, wasm } from '../../loader/wasm.ts';
-import { exportMaker, type ExportMaker } from './export-source.ts';
+import { type ExportMaker, exportMaker } from './export-source.ts';
 import { policy } from './policy.ts';
 import { Shape } from './shape.ts';
 
@@ -13,7 +13,7 @@ export class CompiledImage {
   readonly path: string;
   readonly place: Place;
   readonly handle: ImageHandle;
-  private readonly sourcePath: string | null;
+  readonly sourcePath: string | null;
   private known: Shape | undefined;
   private instances = 0;
   private maker: ExportMaker | null = null;

@@ -3,7 +3,13 @@ import { type Handle, wasm } from '../../loader/wasm.ts';
 import { forgetTag, i32, onImportCalled, raise, STATUS_32 } from './boundary.ts';
 import type { ExportMaker } from './export-source.ts';
 import { type AnyFunction, type Callee, dispatcherOf, exportedFunction } from './function.ts';
-import { type FunctionOwner, originOf, ownerOf, registerFunction, registerOwner } from './function-reference.ts';
+import {
+  type FunctionOwner,
+  originOf,
+  ownerOf,
+  registerFunction,
+  registerOwner,
+} from './function-reference.ts';
 import { type GlobalState, GlobalState as GlobalStateClass, globalFor, globalState } from './global.ts';
 import type { CompiledImage } from './image.ts';
 import { putImmutable } from './immutable-import.ts';
@@ -11,10 +17,10 @@ import { checkFunction, checkMemory, checkTag } from './link-check.ts';
 import { createMemory, type MemoryState, NO_MEMORY, stateOf, type Watched } from './memory.ts';
 import { FUNCTION, type FunctionType, GLOBAL, type Limits, MEMORY, type Shape, TABLE } from './shape.ts';
 import { type TableState, TableState as TableStateClass, tableFor, tableState } from './table.ts';
-import { isV8Function } from './v8-function.ts';
 import { tagAddress, tagFor } from './tag.ts';
-import { V8 } from './v8.ts';
 import type * as V8Type from './v8.ts';
+import { V8 } from './v8.ts';
+import { isV8Function } from './v8-function.ts';
 
 /** What an import is not; the caller words it as V8 does. */
 export class ImportMismatch extends Error {
@@ -101,9 +107,11 @@ export class LinkedInstance implements Callee, FunctionOwner {
       else if (kind === 'global') globals.push(this.linkGlobal(index, globals.length, value));
       else tags.push(this.linkTag(index, tags.length, value));
     });
-    for (let i = this.linear.length; i < shape.memoryCount; i++) this.linear.push(createMemory(shape.memory(i)));
+    for (let i = this.linear.length; i < shape.memoryCount; i++)
+      this.linear.push(createMemory(shape.memory(i)));
     for (const state of this.linear) {
-      if (!state.guarded && !state.is64) throw new NeedsV8('needs memories with guard pages, which V8 gives none here');
+      if (!state.guarded && !state.is64)
+        throw new NeedsV8('needs memories with guard pages, which V8 gives none here');
       this.watch(state);
     }
     if (this.memories.length === 0) this.memories.push(NO_MEMORY);
@@ -154,9 +162,15 @@ export class LinkedInstance implements Callee, FunctionOwner {
     const wanted = this.shape.table(index);
     const { size } = state;
     if (size < wanted.min)
-      throw new ImportMismatch(at, `table import has ${size}, which is below the required minimum of ${wanted.min}`);
+      throw new ImportMismatch(
+        at,
+        `table import has ${size}, which is below the required minimum of ${wanted.min}`,
+      );
     if (wanted.max !== undefined && (state.type.max === undefined || state.type.max > wanted.max))
-      throw new ImportMismatch(at, `table import has a larger maximum size than the module's declared maximum`);
+      throw new ImportMismatch(
+        at,
+        `table import has a larger maximum size than the module's declared maximum`,
+      );
     if (state.type.element !== wanted.element || state.type.is64 !== wanted.is64)
       throw new ImportMismatch(at, 'imported table does not match the expected type');
     this.tables[index] = state;
@@ -172,9 +186,13 @@ export class LinkedInstance implements Callee, FunctionOwner {
     const state = stateOf(value);
     const pages = state.size / 65536;
     if (pages < wanted.min)
-      throw new ImportMismatch(at, `memory import has ${pages} pages which is smaller than the declared initial of ${wanted.min}`);
+      throw new ImportMismatch(
+        at,
+        `memory import has ${pages} pages which is smaller than the declared initial of ${wanted.min}`,
+      );
     if (state.shared !== wanted.shared) throw new ImportMismatch(at, 'mismatch in shared state of memory');
-    if (state.is64 !== wanted.is64) throw new ImportMismatch(at, 'memory import has a different address type');
+    if (state.is64 !== wanted.is64)
+      throw new ImportMismatch(at, 'memory import has a different address type');
     this.checkMaximum(at, state, wanted);
     this.linear.push(state);
     this.keeps.add(state);
@@ -183,7 +201,8 @@ export class LinkedInstance implements Callee, FunctionOwner {
   /** A maximum that is not known here, of a memory of the program's own making, is V8's to judge. */
   private checkMaximum(at: number, state: MemoryState, wanted: Limits): void {
     if (wanted.max === undefined) return;
-    const text = state.limits === undefined ? checkMemory(wanted, state.memory) : exceeds(state.limits, wanted.max);
+    const text =
+      state.limits === undefined ? checkMemory(wanted, state.memory) : exceeds(state.limits, wanted.max);
     if (text !== null) throw new ImportMismatch(at, text);
   }
 
@@ -272,7 +291,8 @@ export class LinkedInstance implements Callee, FunctionOwner {
     for (const [index, at] of this.maker?.at ?? [])
       registerFunction(this.made[at] as AnyFunction, { owner: this, index, place: this.placeOf(index) });
     for (const [index, made] of this.functions)
-      if (!this.foreign.has(index)) registerFunction(made, { owner: this, index, place: this.placeOf(index) });
+      if (!this.foreign.has(index))
+        registerFunction(made, { owner: this, index, place: this.placeOf(index) });
   }
 
   private tableAt(index: number): TableState {
@@ -327,7 +347,9 @@ export class LinkedInstance implements Callee, FunctionOwner {
 
 function exceeds({ max }: Limits, wanted: number): string | null {
   if (max === undefined) return `memory import has no maximum limit, expected at most ${wanted}`;
-  return max > wanted ? `memory import has a larger maximum size ${max} than the module's declared maximum ${wanted}` : null;
+  return max > wanted
+    ? `memory import has a larger maximum size ${max} than the module's declared maximum ${wanted}`
+    : null;
 }
 
 function sameType(a: FunctionType, b: FunctionType): boolean {

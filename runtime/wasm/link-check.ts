@@ -1,4 +1,5 @@
 // What JavaScript cannot be asked about a memory or a tag, V8 tells by linking: a module that imports just that.
+import { leb, section } from './encode.ts';
 import type { FunctionType, Limits, ValueType } from './shape.ts';
 import { V8 } from './v8.ts';
 
@@ -6,19 +7,6 @@ const HEADER = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
 const FUNCTION = 0;
 const MEMORY = 2;
 const TAG = 4;
-
-function leb(value: number): number[] {
-  const bytes: number[] = [];
-  let rest = value;
-  do {
-    const low = rest % 128;
-    rest = Math.floor(rest / 128);
-    bytes.push(rest > 0 ? low | 0x80 : low);
-  } while (rest > 0);
-  return bytes;
-}
-
-const section = (id: number, content: number[]): number[] => [id, ...leb(content.length), ...content];
 
 /** One import without names. Answers what V8 finds wrong with the value; null when it fits. */
 function check(before: number[], description: number[], value: unknown): string | null {
@@ -28,7 +16,7 @@ function check(before: number[], description: number[], value: unknown): string 
     return null;
   } catch (error) {
     if (!(error instanceof V8.LinkError)) throw error;
-    return error.message.replace(/^WebAssembly\.Instance\(\): Import #0 "" "": /, '');
+    return error.message;
   }
 }
 

@@ -48,4 +48,3 @@ export function memoryService(): void {
   else if (operation === WAIT) i64[0] = wait(id);
   else i64[0] = notify(id);
 }
-

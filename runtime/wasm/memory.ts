@@ -95,6 +95,8 @@ function plainLimits(descriptor: object): Limits | undefined {
 /** V8's Memory, whose objects are V8's: their limits are remembered, because V8 does not tell them. */
 export const Memory: typeof V8.Memory = new Proxy(V8.Memory, {
   construct(target, args, newTarget) {
+    const { prototype } = target as unknown as { prototype: object };
+    if (prototype.constructor === target) prototype.constructor = Memory;
     const memory = Reflect.construct(target, args, newTarget) as V8Type.Memory;
     const [descriptor] = args as unknown[];
     const limits =

@@ -4,7 +4,7 @@ type Descriptor = PropertyDescriptor;
 const lengthOf = (value: unknown): unknown => Object.getOwnPropertyDescriptor(value, 'length')?.value;
 
 function asLong(own: unknown, v8: unknown): unknown {
-  if (typeof own === 'function' && typeof v8 === 'function')
+  if (typeof own === 'function' && typeof v8 === 'function' && lengthOf(own) !== lengthOf(v8))
     Object.defineProperty(own, 'length', { value: lengthOf(v8), configurable: true });
   return own;
 }
@@ -12,11 +12,17 @@ function asLong(own: unknown, v8: unknown): unknown {
 function ownInPlace(v8: Descriptor, own: Descriptor | undefined): Descriptor {
   if (own === undefined) return v8;
   if ('value' in v8) return { ...v8, value: asLong(own.value, v8.value) };
-  return { ...v8, get: own.get, set: own.set };
+  const { get, set } = own;
+  return { ...v8, ...(get && { get }), ...(set && { set }) };
 }
 
 /** Defines on `object` what V8's has, in its order: of `own` where that has it. */
-export function mirror<T extends object>(object: T, v8: object, own: object, leaveOut: PropertyKey[] = []): T {
+export function mirror<T extends object>(
+  object: T,
+  v8: object,
+  own: object,
+  leaveOut: PropertyKey[] = [],
+): T {
   for (const key of Reflect.ownKeys(v8)) {
     if (leaveOut.includes(key)) continue;
     const descriptor = Object.getOwnPropertyDescriptor(v8, key) as Descriptor;
@@ -35,7 +41,11 @@ export interface Members {
 type Constructor = { prototype: object };
 
 /** Makes a function a class like V8's. */
-export function mirrorClass(own: Constructor, v8: object, { statics = {}, prototype = {}, has }: Members): void {
+export function mirrorClass(
+  own: Constructor,
+  v8: object,
+  { statics = {}, prototype = {}, has }: Members,
+): void {
   const theirs = v8 as Constructor;
   asLong(own, theirs);
   mirror(own, theirs, statics, ['length', 'name', 'arguments', 'caller', 'prototype']);

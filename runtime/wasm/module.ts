@@ -1,49 +1,85 @@
-// WebAssembly.Module and WebAssembly.Instance over images. What has no image is V8's.
-import { CompiledImage } from './image.ts';
-import { ImportMismatch, LinkedInstance } from './instance.ts';
-import { V8 } from './v8.ts';
+// What WebAssembly.Module and WebAssembly.Instance are of images.
+import type { CompiledImage } from './image.ts';
+import { ImportMismatch, LinkedInstance, NeedsV8 } from './instance.ts';
+import { ImportReads, Unreadable } from './reads.ts';
+import { skeletonOf } from './skeleton.ts';
 import type * as V8Type from './v8.ts';
+import { V8 } from './v8.ts';
+import { judge } from './v8-judgement.ts';
 
-const images = new WeakMap<object, CompiledImage>();
+let typed: boolean | undefined;
 
-export const imageOf = (module: unknown): CompiledImage | undefined => images.get(module as object);
-
-export function adoptImage(module: object, image: CompiledImage): void {
-  images.set(module, image);
+/** Whether this V8 tells the types of imports and exports. */
+function tellsTypes(): boolean {
+  if (typed !== undefined) return typed;
+  // A module that exports a memory.
+  const bytes = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 5, 3, 1, 0, 0, 7, 4, 1, 0, 2, 0];
+  const [entry] = V8.Module.exports(new V8.Module(Uint8Array.from(bytes)));
+  typed = entry !== undefined && 'type' in entry;
+  return typed;
 }
 
-export const importsOf = (image: CompiledImage) =>
-  image.shape.imports.map((entry) => ({ ...entry }));
+const skeletonForTypes = (image: CompiledImage) => (tellsTypes() ? skeletonOf(image, false) : null);
 
-export const exportsOf = (image: CompiledImage) => image.shape.exports;
-
-/** Reads imports strictly in their order, each once: getters and Proxies see that. */
-function readImports(image: CompiledImage, imports: unknown, text: string): unknown[] {
-  const list = image.shape.imports;
-  if (list.length === 0) return [];
-  if (imports === null || (typeof imports !== 'object' && typeof imports !== 'function'))
-    throw new TypeError(`${text}: Imports argument must be present and must be an object`);
-  return list.map(({ module, name }, index) => {
-    const from: unknown = (imports as Record<string, unknown>)[module];
-    if (from === null || (typeof from !== 'object' && typeof from !== 'function'))
-      throw new TypeError(`${text}: Import #${index} "${module}": module is not an object or function`);
-    return (from as Record<string, unknown>)[name];
-  });
+export function importsOf(image: CompiledImage): V8Type.Entry[] {
+  const skeleton = skeletonForTypes(image);
+  return skeleton === null ? image.shape.imports.map((entry) => ({ ...entry })) : V8.Module.imports(skeleton);
 }
 
-/** Links, initializes, runs the start function. @throws as the constructor of WebAssembly.Instance */
-export function instantiate(image: CompiledImage, imports: unknown, text: string): V8Type.Exports {
-  const values = readImports(image, imports, text);
-  let instance: LinkedInstance;
-  try {
-    instance = new LinkedInstance(image, values);
-  } catch (error) {
-    if (!(error instanceof ImportMismatch)) throw error;
-    const entry = image.shape.imports[error.index];
-    throw new V8.LinkError(
-      `${text}: Import #${error.index} "${entry?.module}" "${entry?.name}": ${error.message}`,
-    );
+export function exportsOf(image: CompiledImage): V8Type.Entry[] {
+  const skeleton = skeletonForTypes(image);
+  return skeleton === null ? image.shape.exports : V8.Module.exports(skeleton);
+}
+
+/** V8 has to run it; what it read of the import object is read no second time. */
+export class LeftToV8 extends Error {
+  readonly reads: ImportReads;
+  constructor(reason: string, reads: ImportReads) {
+    super(reason);
+    this.reads = reads;
   }
+}
+
+/** V8's error for what does not fit; where V8 has none, it may be able to run what is not known here. */
+function refusal(image: CompiledImage, reads: ImportReads, text: string, error: Error): unknown {
+  const judgement = judge(image, reads, text, false);
+  if (judgement === 'fits') return new LeftToV8(error.message, reads);
+  if (judgement !== 'not known') return judgement.error;
+  return new V8.LinkError(`${text}: ${error.message}`);
+}
+
+function read(image: CompiledImage, imports: unknown, text: string): ImportReads {
+  const reads = new ImportReads(imports);
+  try {
+    reads.read(image.shape.imports);
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
+    const judgement = judge(image, reads, text, false);
+    if (typeof judgement === 'object') throw judgement.error;
+    throw new TypeError(`${text}: ${error.message}`);
+  }
+  return reads;
+}
+
+function link(image: CompiledImage, reads: ImportReads, text: string): LinkedInstance {
+  try {
+    return new LinkedInstance(image, reads.values);
+  } catch (error) {
+    if (error instanceof NeedsV8) throw new LeftToV8(error.message, reads);
+    if (error instanceof ImportMismatch) {
+      const entry = image.shape.imports[error.index];
+      error.message = `Import #${error.index} "${entry?.module}" "${entry?.name}": ${error.message}`;
+      throw refusal(image, reads, text, error);
+    }
+    if (!(error instanceof V8.RuntimeError)) throw error;
+    const judgement = judge(image, reads, text, true);
+    throw typeof judgement === 'object' ? judgement.error : error;
+  }
+}
+
+/** Links, initializes, runs the start function. @throws as the constructor of WebAssembly.Instance; LeftToV8 */
+export function instantiate(image: CompiledImage, imports: unknown, text: string): V8Type.Exports {
+  const instance = link(image, read(image, imports, text), text);
   const exports = instance.exports();
   instance.start();
   return exports;

@@ -13,7 +13,12 @@ export interface WasmPolicy {
   find: (bytes: Uint8Array) => Found | undefined;
 }
 
-export const policy: WasmPolicy = { place: 'in-place', fallback: true, requireInPlace: false, find: imageOfBytes };
+export const policy: WasmPolicy = {
+  place: 'in-place',
+  fallback: true,
+  requireInPlace: false,
+  find: imageOfBytes,
+};
 
 export function setPolicy(wanted: Partial<WasmPolicy>): void {
   Object.assign(policy, wanted);
@@ -29,7 +34,8 @@ const explanations: Explanation[] = [];
 const KEPT = 1000;
 
 function note(image: string | null, reason: string): void {
-  if (image === null && !policy.fallback) throw new Error(`insitu: ${reason}; want the module run from an image`);
+  if (image === null && !policy.fallback)
+    throw new Error(`insitu: ${reason}; want the module run from an image`);
   if (explanations.length < KEPT) explanations.push({ image, reason });
 }
 

@@ -3,8 +3,8 @@
 import { leb, section } from './encode.ts';
 import type { CompiledImage } from './image.ts';
 import { sectionsOf } from './sections.ts';
-import { V8 } from './v8.ts';
 import type * as V8Type from './v8.ts';
+import { V8 } from './v8.ts';
 
 const HEADER = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
 const FUNCTIONS = 3;

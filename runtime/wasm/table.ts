@@ -1,6 +1,5 @@
 // WebAssembly.Table over a table of compiled code (JS API 5.5). What is not plain V8 converts and judges, on a table of
 // its own of the same type and size: so the words are this Node's.
-import { type Handle, wasm } from '../../loader/wasm.ts';
 import { faceOf, marking, prototypeFor } from './face.ts';
 import { mirrorClass } from './mirror.ts';
 import * as Type from './shape.ts';
@@ -16,7 +15,6 @@ const ELEMENTS: Record<string, Type.ValueType | undefined> = {
   funcref: Type.FUNCREF,
   externref: Type.EXTERNREF,
 };
-const NO_MAXIMUM = 2 ** 32 - 1;
 
 const Mark = marking<TableState>();
 const faces = new WeakMap<TableState, object>();
@@ -45,19 +43,24 @@ function construct(args: unknown[], prototype: object): object {
   const made = new v8(...(args.length > 0 ? [face] : []), ...rest.map(standIn));
   const element = ELEMENTS[String(seen.element)];
   // Of a kind that compiled code does not know: V8's.
-  if (element === undefined || typeof seen.initial === 'bigint') return Object.setPrototypeOf(made, prototype);
+  if (element === undefined || typeof seen.initial === 'bigint')
+    return Object.setPrototypeOf(made, prototype);
   const max = seen.maximum === undefined ? undefined : Math.trunc(Number(seen.maximum));
-  const [handle, address]: [Handle, number] = wasm.wasmTable(element === Type.FUNCREF, 0, max ?? NO_MAXIMUM);
   const type = { element, min: made.length, max, shared: false, is64: false };
-  const state = new TableState(address, type, handle);
+  const state = new TableState(null, type, null);
   if (made.length > 0) state.grow(made.length, judged(made.get(0), rest[0]));
   return adopt(faceOf(prototype), state);
 }
 
-export const Table = function Table(...args: unknown[]): object {
+// A declaration, because V8 names it in its errors.
+function Table(...args: unknown[]): object {
   if (new.target === undefined) return (V8.Table as unknown as (...args: unknown[]) => object)(...args);
   return construct(args, prototypeFor(new.target, Table));
-} as unknown as { prototype: object } & (new (...args: unknown[]) => object);
+}
+
+const asClass = Table as unknown as { prototype: object } & (new (...args: unknown[]) => object);
+
+export { asClass as Table };
 
 const isIndex = (index: unknown, end: number): index is number =>
   typeof index === 'number' && index >= 0 && index < end && Number.isInteger(index);
@@ -71,6 +74,23 @@ function asked(value: unknown, ask: (index: unknown) => void): number {
     }),
   );
   return Math.trunc(Number(primitive));
+}
+
+/** Whether a value needs no conversion and no judgement of V8's. */
+function isPlain(state: TableState, values: unknown[]): boolean {
+  if (values.length === 0) return false;
+  if (!state.functions) return values[0] !== undefined;
+  return values[0] === null || standIn(values[0]) !== values[0];
+}
+
+/** Below every limit of V8's. */
+const SMALL = 1_000_000;
+
+function growPlainly(state: TableState, args: unknown[]): number {
+  const end = Math.min(state.type.max ?? SMALL, SMALL) - state.size;
+  const [count, ...rest] = args;
+  if (!isIndex(count, end + 1) || !isPlain(state, rest)) return -1;
+  return state.grow(count, rest[0]);
 }
 
 mirrorClass(Table, V8.Table, {
@@ -90,8 +110,9 @@ mirrorClass(Table, V8.Table, {
     set(...args: unknown[]) {
       const state = tableState(this);
       if (state === undefined) return Reflect.apply(v8.prototype.set, this, args);
-      const replica = state.replica();
       const rest = args.slice(1);
+      if (isIndex(args[0], state.size) && isPlain(state, rest)) return state.set(args[0], rest[0]);
+      const replica = state.replica();
       const at = asked(args[0], (index) => {
         Reflect.apply(replica.set, replica, args.length > 0 ? [index, ...rest.map(standIn)] : []);
       });
@@ -101,8 +122,10 @@ mirrorClass(Table, V8.Table, {
     grow(...args: unknown[]) {
       const state = tableState(this);
       if (state === undefined) return Reflect.apply(v8.prototype.grow, this, args);
-      const replica = state.replica();
+      const plainly = growPlainly(state, args);
+      if (plainly >= 0) return plainly;
       const rest = args.slice(1);
+      const replica = state.replica();
       const count = asked(args[0], (index) => {
         Reflect.apply(replica.grow, replica, args.length > 0 ? [index, ...rest.map(standIn)] : []);
       });

@@ -3,10 +3,10 @@ import { wasm } from '../../loader/wasm.ts';
 import { knowThrownTag, onUnknownTag, thrownTag } from './boundary.ts';
 import { payloadCodec } from './function.ts';
 import { functionAtSlot, knowTag } from './function-reference.ts';
-import * as Type from './shape.ts';
 import type { ValueType } from './shape.ts';
-import { V8 } from './v8.ts';
+import * as Type from './shape.ts';
 import type * as V8Type from './v8.ts';
+import { V8 } from './v8.ts';
 
 onUnknownTag(knowTag);
 

@@ -36,11 +36,19 @@ export function witnessed(value: unknown, hint: Hint, note: (primitive: unknown)
   };
 }
 
-const HINTS: Record<string, Hint> = { element: 'string', value: 'string', address: 'string', index: 'string' };
+const HINTS: Record<string, Hint> = {
+  element: 'string',
+  value: 'string',
+  address: 'string',
+  index: 'string',
+};
 const FLAGS = new Set<PropertyKey>(['mutable', 'shared']);
 
 /** A descriptor for V8 to read in place of the program's, and what it read there, by name. */
-export function witnessedDescriptor(descriptor: unknown): { face: unknown; seen: Record<PropertyKey, unknown> } {
+export function witnessedDescriptor(descriptor: unknown): {
+  face: unknown;
+  seen: Record<PropertyKey, unknown>;
+} {
   const seen: Record<PropertyKey, unknown> = Object.create(null);
   if (!isObject(descriptor)) return { face: descriptor, seen };
   const face = new Proxy(Object.create(null), {

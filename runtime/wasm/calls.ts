@@ -1,0 +1,89 @@
+// compile, instantiate, validate and the streaming calls (JS API 4): they answer promises, never throw.
+import { isObject } from './face.ts';
+import { Instance, instanceOf } from './instance-class.ts';
+import { imageOf, Module, moduleFor } from './module-class.ts';
+import { policy, why } from './policy.ts';
+import { emptyModule } from './skeleton.ts';
+import { compilable, findImage } from './source.ts';
+import { V8 } from './v8.ts';
+import { importsForV8 } from './v8-instance.ts';
+
+export type Both = { module: object; instance: object };
+
+const isImports = (imports: unknown): boolean => imports === undefined || isObject(imports);
+
+/** What V8 made, of our classes. */
+const dressed = (object: object, { prototype }: { prototype: object }): object =>
+  Object.setPrototypeOf(object, prototype);
+
+function dressedAll(made: unknown): object {
+  if (made instanceof V8.Instance) return dressed(made, Instance);
+  const { module, instance } = made as Both;
+  dressed(module, Module);
+  dressed(instance, Instance);
+  return made as Both;
+}
+
+/** The image is chosen before this returns: what happens to the bytes afterwards is not seen. */
+export async function compile(...args: unknown[]): Promise<object> {
+  const bytes = args.length > 1 ? undefined : compilable(args[0]);
+  const image = bytes === undefined ? undefined : findImage(bytes);
+  if (image === undefined) return dressed(await Reflect.apply(V8.compile, V8, args), Module);
+  why.compiled(image, 'in place');
+  return moduleFor(image);
+}
+
+async function inV8(args: unknown[]): Promise<object> {
+  const [source, imports, ...options] = args;
+  const given = args.length > 1 ? [source, importsForV8(imports), ...options] : args;
+  return dressedAll(await Reflect.apply(V8.instantiate, V8, given));
+}
+
+async function instantiateAs(text: string, args: unknown[]): Promise<object> {
+  const [source, imports] = args;
+  const image = imageOf(source);
+  if (!isImports(imports)) return inV8(image === undefined ? args : [emptyModule(), imports]);
+  if (image !== undefined) return instanceOf(image, imports, text, Instance);
+  const bytes = args.length > 2 ? undefined : compilable(source);
+  const found = bytes === undefined ? undefined : findImage(bytes);
+  if (found === undefined) return inV8(args);
+  why.compiled(found, 'in place');
+  const module = moduleFor(found);
+  // V8 compiles before it reads imports.
+  await undefined;
+  return { module, instance: instanceOf(found, imports, text, Instance) };
+}
+
+export const instantiate = (...args: unknown[]): Promise<object> =>
+  instantiateAs('WebAssembly.instantiate()', args);
+
+/** Also true of modules that this V8 does not know and that have an image. */
+export function validate(...args: unknown[]): boolean {
+  if (Reflect.apply(V8.validate, V8, args)) return true;
+  const bytes = args.length > 1 ? undefined : compilable(args[0]);
+  return bytes !== undefined && policy.find(bytes) !== undefined;
+}
+
+/** The bytes of a response that V8 would compile; null for what Node's own words are needed for. */
+async function bytesOfResponse(response: unknown): Promise<ArrayBuffer | null> {
+  if (!(response instanceof Response) || !response.ok || response.bodyUsed) return null;
+  if (response.headers.get('content-type') !== 'application/wasm') return null;
+  return response.arrayBuffer();
+}
+
+export async function compileStreaming(...args: unknown[]): Promise<object> {
+  const response = await args[0];
+  const bytes = args.length > 1 ? null : await bytesOfResponse(response);
+  if (bytes !== null) return compile(bytes);
+  return dressed(await (V8.compileStreaming as typeof V8.compile)(response, ...args.slice(1)), Module);
+}
+
+export async function instantiateStreaming(...args: unknown[]): Promise<object> {
+  const [source, imports, ...options] = args;
+  const response = await source;
+  const isPlain = options.length === 0 && isImports(imports);
+  const bytes = isPlain ? await bytesOfResponse(response) : null;
+  if (bytes !== null) return instantiateAs('WebAssembly.instantiateStreaming()', [bytes, imports]);
+  const call = V8.instantiateStreaming as typeof V8.instantiate;
+  return dressedAll(await call(response, importsForV8(imports), ...options));
+}

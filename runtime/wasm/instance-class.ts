@@ -1,0 +1,65 @@
+// WebAssembly.Instance (JS API 5.2).
+import { faceOf, isObject, marking, prototypeFor } from './face.ts';
+import type { CompiledImage } from './image.ts';
+import { mirrorClass } from './mirror.ts';
+import { instantiate, LeftToV8 } from './module.ts';
+import { imageOf } from './module-class.ts';
+import { why } from './policy.ts';
+import { emptyModule } from './skeleton.ts';
+import type * as V8Type from './v8.ts';
+import { V8 } from './v8.ts';
+import { importsForV8, readsForV8 } from './v8-instance.ts';
+
+const Mark = marking<V8Type.Exports>();
+
+const v8Exports = Object.getOwnPropertyDescriptor(
+  (V8.Instance as unknown as { prototype: object }).prototype,
+  'exports',
+)?.get as () => unknown;
+
+/** An instance of the image; V8's where it cannot be linked in place. */
+export function instanceOf(image: CompiledImage, imports: unknown, text: string, newTarget: unknown): object {
+  try {
+    const exports = instantiate(image, imports, text);
+    return new Mark(faceOf(prototypeFor(newTarget, Instance)), exports);
+  } catch (error) {
+    if (!(error instanceof LeftToV8)) throw error;
+    why.instantiated(image, error.message);
+    const args = [new V8.Module(image.source()), readsForV8(error.reads)];
+    return Reflect.construct(V8.Instance, args, newTarget as typeof V8.Instance);
+  }
+}
+
+function construct(args: unknown[], newTarget: unknown): object {
+  const [module, imports] = args;
+  const image = imageOf(module);
+  if (image === undefined) {
+    if (!(module instanceof V8.Module)) return Reflect.construct(V8.Instance, args);
+    return Reflect.construct(V8.Instance, [module, importsForV8(imports)], newTarget as typeof V8.Instance);
+  }
+  // V8 says that it is no import object.
+  if (imports !== undefined && !isObject(imports)) return new V8.Instance(emptyModule(), imports);
+  return instanceOf(image, imports, 'WebAssembly.Instance()', newTarget);
+}
+
+// A declaration, because V8 names it in its errors.
+function Instance(...args: unknown[]): object {
+  if (new.target === undefined) return (V8.Instance as unknown as (...args: unknown[]) => object)(...args);
+  return construct(args, new.target);
+}
+
+const asClass = Instance as unknown as { prototype: object } & (new (
+  module: unknown,
+  imports?: unknown,
+) => V8Type.Instance);
+
+export { asClass as Instance };
+
+mirrorClass(Instance, V8.Instance, {
+  prototype: {
+    get exports() {
+      return Mark.of(this) ?? Reflect.apply(v8Exports, this, []);
+    },
+  },
+  has: (value) => Mark.of(value) !== undefined || value instanceof V8.Instance,
+});

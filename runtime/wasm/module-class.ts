@@ -1,0 +1,85 @@
+// WebAssembly.Module (JS API 5.1). A module of an image is, for V8, a Map: so that it can be cloned, and posted to other
+// threads, where what arrives is known by what it holds. It has no properties, and prints as V8's does.
+
+import { customSections } from './custom-sections.ts';
+import { isObject, marking, prototypeFor } from './face.ts';
+import { type CompiledImage, openImage } from './image.ts';
+import { mirrorClass } from './mirror.ts';
+import { exportsOf, importsOf } from './module.ts';
+import { why } from './policy.ts';
+import { emptyModule } from './skeleton.ts';
+import { compilable, findImage } from './source.ts';
+import type * as V8Type from './v8.ts';
+import { V8 } from './v8.ts';
+
+const Mark = marking<CompiledImage>();
+
+const KIND = 'WebAssembly.Module of insitu';
+const THREADS = 'threads';
+
+/** Nothing can bring one into this process from outside: so what arrives with it was made here. */
+let ofThisProcess: SharedArrayBuffer | undefined;
+
+export function moduleFor(image: CompiledImage, prototype = Module.prototype): object {
+  ofThisProcess ??= new SharedArrayBuffer(0);
+  const clonable = new Map<string, unknown>([
+    [KIND, [image.path, image.sourcePath]],
+    [THREADS, ofThisProcess],
+  ]);
+  return new Mark(Object.setPrototypeOf(clonable, prototype), image);
+}
+
+/** The image of what was cloned or posted: that becomes a Module now. */
+function arrived(value: unknown): CompiledImage | undefined {
+  if (!(value instanceof Map) || !(value.get(THREADS) instanceof SharedArrayBuffer)) return undefined;
+  const paths = value.get(KIND) as [string, string | null] | undefined;
+  if (paths === undefined) return undefined;
+  const image = openImage(...paths);
+  new Mark(Object.setPrototypeOf(value, Module.prototype), image);
+  return image;
+}
+
+export const imageOf = (module: unknown): CompiledImage | undefined => Mark.of(module) ?? arrived(module);
+
+function construct(args: unknown[], newTarget: unknown): object {
+  const bytes = args.length > 1 ? undefined : compilable(args[0]);
+  const image = bytes === undefined ? undefined : findImage(bytes);
+  if (image === undefined) return Reflect.construct(V8.Module, args, newTarget as typeof V8.Module);
+  why.compiled(image, 'in place');
+  return moduleFor(image, prototypeFor(newTarget, Module));
+}
+
+// A declaration, because V8 names it in its errors.
+function Module(...args: unknown[]): object {
+  if (new.target === undefined) return (V8.Module as unknown as (...args: unknown[]) => object)(...args);
+  return construct(args, new.target);
+}
+
+const asClass = Module as unknown as { prototype: object } & (new (
+  source: unknown,
+  options?: unknown,
+) => object);
+
+export { asClass as Module };
+
+mirrorClass(Module, V8.Module, {
+  statics: {
+    imports(...args: [V8Type.Module]) {
+      const image = imageOf(args[0]);
+      return image === undefined ? V8.Module.imports(...args) : importsOf(image);
+    },
+    exports(...args: [V8Type.Module]) {
+      const image = imageOf(args[0]);
+      return image === undefined ? V8.Module.exports(...args) : exportsOf(image);
+    },
+    customSections(...args: [V8Type.Module, string]) {
+      const image = imageOf(args[0]);
+      if (image === undefined) return V8.Module.customSections(...args);
+      const [, name] = args;
+      return name === undefined
+        ? V8.Module.customSections(emptyModule(), name as unknown as string)
+        : customSections(image, `${name}`);
+    },
+  },
+  has: (value) => isObject(value) && (imageOf(value) !== undefined || value instanceof V8.Module),
+});

@@ -1,0 +1,38 @@
+// Values of compiled code as V8 knows them.
+
+import { isObject } from './face.ts';
+import { typeOfFunction } from './function-reference.ts';
+import { globalState } from './global.ts';
+import { asV8Function } from './link-check.ts';
+import type { Twin } from './reads.ts';
+import { tableState } from './table.ts';
+import { V8 } from './v8.ts';
+
+/** V8 checks the type of a function only if it is one of its own. */
+function functionTwin(value: object): unknown {
+  const type = typeof value === 'function' ? typeOfFunction(value) : undefined;
+  return type === undefined ? value : asV8Function(type, value);
+}
+
+/** What V8 can go on with in a value's place. @throws LinkError for what compiled code uses */
+export const shared: Twin = (value, module, name) => {
+  if (!isObject(value)) return value;
+  const state = tableState(value) ?? globalState(value);
+  if (state === undefined) return functionTwin(value);
+  const own = state.toV8();
+  if (own !== null) return own;
+  throw new V8.LinkError(
+    `WebAssembly: import "${String(module)}" "${String(name)}" belongs to a module that runs in place; ` +
+      'want the module that imports it installed too (insitu install)',
+  );
+};
+
+/** Something of the same type, for V8 to judge. */
+export const likeness: Twin = (value) => {
+  if (!isObject(value)) return value;
+  const table = tableState(value);
+  if (table !== undefined) return table.replica();
+  const global = globalState(value);
+  if (global !== undefined) return global.isReadable ? global.replica() : value;
+  return functionTwin(value);
+};
