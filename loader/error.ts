@@ -33,6 +33,7 @@ export type LoadErrorCode =
   | 'ERR_STATE' // steps out of order
   | 'ERR_CLOSED' // use after close
   | 'ERR_NO_IMAGE' // a WebAssembly module that is not installed
+  | 'ERR_PACKAGE' // a package of npm that something optional needs is not installed
   | 'ERR_PROTOTYPE' // a C prototype that could not be used
   | 'ERR_SYSTEM';
 

@@ -20,10 +20,16 @@ export interface Binding<Core> {
 
 /** @throws LoadError ERR_CONTENT of what is no such module */
 export async function importBinding<Core>(path: string): Promise<Binding<Core>> {
+  let binding: Partial<Binding<Core>>;
   try {
-    return (await import(pathToFileURL(path).href)) as Binding<Core>;
+    binding = (await import(pathToFileURL(path).href)) as Partial<Binding<Core>>;
   } catch (error) {
-    const text = `can't be imported: ${(error as Error).message}; want it as it was installed`;
-    throw new LoadError('ERR_CONTENT', path, text);
+    throw damaged(path, `can't be imported: ${(error as Error).message}`);
   }
+  const { facts, default: bind } = binding;
+  if (facts === undefined || typeof bind !== 'function') throw damaged(path, 'binds no component');
+  return { facts, default: bind };
 }
+
+const damaged = (path: string, found: string): LoadError =>
+  new LoadError('ERR_CONTENT', path, `${found}; want it as it was installed (insitu install makes it anew)`);

@@ -5,9 +5,10 @@ import { LoadError } from '../../loader/error.ts';
 import { type Found, imageOfFile } from '../../loader/images/find.ts';
 import { parseImageName, SOURCE } from '../../loader/images/layout.ts';
 import type { LoadOptions } from '../../loader/index.ts';
+import { native } from '../../loader/native.ts';
+import { Report } from '../../loader/report.ts';
 import { CompiledImage } from '../wasm/image.ts';
-import { NeedsV8 } from '../wasm/instance.ts';
-import { exportsOf, importsOf, instantiate } from '../wasm/module.ts';
+import { exportsOf, importsOf, instantiate, LeftToV8 } from '../wasm/module.ts';
 import { EXTERNREF, F32, F64, FUNCREF, FUNCTION, I32, I64, V128, type ValueType } from '../wasm/shape.ts';
 import type { Entry, Exports } from '../wasm/v8.ts';
 import { ModuleReport } from './module-report.ts';
@@ -88,7 +89,7 @@ export class LoadedModule implements Disposable {
       this.#instantiateNs = Number(process.hrtime.bigint() - began);
       return exports;
     } catch (error) {
-      if (!(error instanceof NeedsV8)) throw error;
+      if (!(error instanceof LeftToV8)) throw error;
       const text = `${error.message}; want one that insitu/wasm made`;
       throw new LoadError('ERR_UNSUPPORTED', this.path, text);
     }
@@ -160,7 +161,7 @@ function openFor({ image, baseline, source }: Found, options: LoadOptions): Comp
 function openImage(
   path: string,
   source: string,
-  { place = 'in-place', requireInPlace }: LoadOptions,
+  { place = 'in-place', requireInPlace, prefault }: LoadOptions,
 ): CompiledImage {
   const status = statSync(path, { throwIfNoEntry: false });
   const key = `${place} ${Boolean(requireInPlace)} ${status?.dev} ${status?.ino}`;
@@ -169,5 +170,12 @@ function openImage(
     image = new CompiledImage(path, source, place, Boolean(requireInPlace));
     images.set(key, image);
   }
+  if (prefault) touchText(image);
   return image;
+}
+
+function touchText({ path, place, handle }: CompiledImage): void {
+  const { bias, segments } = new Report(path, place, handle);
+  for (const { prot, vaddr, memSize } of segments)
+    if (prot === 'r-x') native.touchPages(bias + BigInt(vaddr), memSize);
 }
