@@ -55,6 +55,7 @@ export function reference(value: unknown): number {
   const number = free.pop() ?? values.length;
   values[number] = value;
   numbers.set(value, number);
+  if (watched === undefined) watchGarbage();
   return number;
 }
 
@@ -211,9 +212,8 @@ export function raise(): never {
 const LEAST_COLLECTED = 1024;
 let collectAt = LEAST_COLLECTED;
 
-/** Before a call that brings new references, from a program that is in no other call: those of nobody are let go. */
-export function collectReferences(): void {
-  if (numbers.size < collectAt) return;
+/** Those of nobody are let go; not while a program is in a call. */
+function collect(): void {
   const live = wasm.wasmLiveReferences();
   if (live === null) return;
   const kept = new Set(live);
@@ -224,4 +224,23 @@ export function collectReferences(): void {
     free.push(number);
   }
   collectAt = Math.max(LEAST_COLLECTED, 2 * numbers.size);
+}
+
+/** Before a call that brings new references. */
+export function collectReferences(): void {
+  if (numbers.size >= collectAt) collect();
+}
+
+// Whenever V8 collected garbage, too: what only compiled code held is garbage then for the next time.
+let watched: FinalizationRegistry<undefined> | undefined;
+
+function afterGarbage(): void {
+  collect();
+  if (numbers.size > 0) watched?.register({}, undefined);
+  else watched = undefined;
+}
+
+function watchGarbage(): void {
+  watched = new FinalizationRegistry(afterGarbage);
+  watched.register({}, undefined);
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { compareSeen, observe, prepare } from './api/compare.ts';
+import { unexplained } from './api/known.ts';
 import { tell } from './api/tell.ts';
 import { available } from './engine.ts';
 
@@ -27,8 +28,10 @@ for (const [area, modules] of prepared) {
   });
   for (const way of others) {
     test(`${area.name}: ${way} as V8`, async () => {
-      const unlike = compareSeen(await reference, await observe({ area: area.name, way, modules }));
+      const all = compareSeen(await reference, await observe({ area: area.name, way, modules }));
+      const { unlike, needless } = unexplained(area.name, all);
       if (unlike.length > 0) throw new Error(tell(unlike));
+      assert.equal(needless, []);
     });
   }
 }
@@ -48,6 +51,18 @@ test('a sight that is missing, another or too many is told', () => {
     { script: 'one', label: 'd', v8: 'nothing', found: '4' },
     { script: 'two', label: 'c', v8: '3', found: 'nothing' },
   ]);
+});
+
+test('a known difference must be as it is known', () => {
+  const text = { script: 'what they are', label: 'text', v8: '"a"', found: '"b"' };
+  const failing = { ...text, found: 'throws TypeError "c"' };
+  const other = { ...text, label: 'extensible' };
+  assert.equal(unexplained('functions', [text, failing, other]).unlike, [failing, other]);
+  assert.equal(unexplained('objects', [text]).unlike, [text]);
+  assert.equal(
+    unexplained('functions', [text]).needless.map(({ labels }) => labels[0]),
+    ['keys'],
+  );
 });
 
 test.run();
