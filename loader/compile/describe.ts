@@ -1,7 +1,7 @@
 // The binary description of a compiled module, as assembler: what native/wasm/description.h reads where it is mapped.
 // References to code are distances, which the linker fills in: nothing is left to be relocated at load.
 import { IMAGE_FORMAT } from '../images/layout.ts';
-import { pointerNames } from './body.ts';
+import { pointerNames } from './body/index.ts';
 import { isPointerGlobal, type Layout } from './layout.ts';
 import type { MemoryImage } from './memory-image.ts';
 import type { DataSegment, ElementSegment, Expression, FunctionType, Limits, Module } from './module.ts';

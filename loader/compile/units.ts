@@ -1,6 +1,6 @@
 // C units out of function bodies: each with what it needs declared and nothing else, so that they are compiled by
 // themselves and in parallel.
-import { BodyEmitter, type EmittedFunction, type Facts, pointerNames } from './body.ts';
+import { type EmittedFunction, emitBody, type Facts, pointerNames } from './body/index.ts';
 import type { Layout } from './layout.ts';
 import type { FunctionType, Module } from './module.ts';
 import {
@@ -32,7 +32,7 @@ function noFacts(): Facts {
 
 function emitAll(module: Module, facts: Facts, found: Facts): EmittedFunction[] {
   const first = module.imported.functions;
-  return module.bodies.map((_, own) => new BodyEmitter(module, first + own, facts, found).emit());
+  return module.bodies.map((_, own) => emitBody(module, first + own, facts, found));
 }
 
 /** Most modules are read once. Those with exceptions or tail calls are read again, when all of them are known. */
