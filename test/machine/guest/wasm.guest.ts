@@ -24,10 +24,12 @@ interface Medium {
   at: string;
   /** Where pages of it are. */
   where: 'nvm' | 'ram';
+  /** A copy from it is looked at, too. */
+  copied?: boolean;
 }
 
 const media: readonly Medium[] = [
-  { name: 'ext4 as made by default', at: '/mnt/ext4-default', where: 'nvm' },
+  { name: 'ext4 as made by default', at: '/mnt/ext4-default', where: 'nvm', copied: true },
   { name: 'xfs, 2 MiB stripes', at: '/mnt/xfs', where: 'nvm' },
   { name: 'ext4 on virtio-blk', at: '/mnt/ext4-block', where: 'ram' },
 ];
@@ -38,7 +40,6 @@ interface Row {
   memory: Count;
   /** Of its memory, after three pages were written to. */
   written: Count;
-  copy: Count;
 }
 
 interface Loaded {
@@ -135,16 +136,16 @@ for (const medium of media) {
     Object.assign(row, { text: read.text, memory, written: written.memory });
   });
 
-  test('a copy has none of it there', async () => {
-    const copy = await load(file, 'copy');
-    assert.deepEqual([copy.said.wrong, copy.text.present], [0, 0]);
-    const { text } = copy.said.evidence.totals;
-    assert.ok(text !== undefined && text.pages > 1024);
-    assert.deepEqual([text.nvm, text.ram, text.private], [0, text.pages, text.pages]);
-    assert.equal(add(partsOf(copy.pid, image)).nvm, 0);
-    await ended(copy);
-    row.copy = { pages: text.pages, present: text.resident ?? 0, nvm: text.nvm ?? 0, ram: text.ram ?? 0 };
-  });
+  if (medium.copied)
+    test('a copy has none of it there', async () => {
+      const copy = await load(file, 'copy');
+      assert.deepEqual([copy.said.wrong, copy.text.present], [0, 0]);
+      const { text } = copy.said.evidence.totals;
+      assert.ok(text !== undefined && text.pages > 1024);
+      assert.deepEqual([text.nvm, text.ram, text.private], [0, text.pages, text.pages]);
+      assert.equal(add(partsOf(copy.pid, image)).nvm, 0);
+      await ended(copy);
+    });
 
   if (where === 'nvm')
     test('2 MiB pages: the store lays it out for them', () => {
@@ -164,6 +165,9 @@ for (const medium of media) {
   });
 
   test.after(() => {
+    const { text, memory, written } = row;
+    for (const [what, { present, nvm, ram }] of Object.entries({ text, memory, written }))
+      console.log(`${medium.name}: ${what}: ${present} pages, ${nvm} in NVM, ${ram} in System RAM`);
     rows.push(row);
     writeFileSync(resultFile, JSON.stringify(rows));
     rmSync(store, { recursive: true, force: true });
