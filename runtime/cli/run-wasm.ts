@@ -2,7 +2,7 @@
 import type { LoadOptions } from '../../loader/index.ts';
 import type { RunReport } from '../program/supervise.ts';
 import { checkProgram, runPreview1, type Surroundings } from '../wasi/preview1.ts';
-import { isTrap, openProgram } from '../wasi/program.ts';
+import { isTrap, linkProgram, openProgram } from '../wasi/program.ts';
 import { reportOf } from '../wasi/report.ts';
 import { UsageError } from './outcome.ts';
 import { say, TRAPPED } from './say.ts';
@@ -38,12 +38,21 @@ function preopensOf(directories: readonly string[]): Record<string, string> {
 }
 
 async function runModule({ path, options, deliver }: WasmRun, around: Surroundings): Promise<number> {
-  const program = openProgram(path, options);
+  let program = openProgram(path, options);
   checkProgram(path, program.module);
-  if (program.loaded === null) sayInV8(path, program.why, path);
+  if (program.loaded === null) sayInV8(path, program.why);
+  const instantiate = (imports: object) => {
+    const linked = linkProgram(program, imports, options);
+    if (linked.program !== program) sayInV8(path, linked.program.why);
+    program = linked.program;
+    return linked.exports;
+  };
+  const { imports, exports } = program.module;
   blockStandardStreams();
   const end = measure();
-  const exitCode = await runPreview1(path, program.module, around).catch((error) => trapped(path, error));
+  const exitCode = await runPreview1(path, { imports, exports, instantiate }, around).catch((error) =>
+    trapped(path, error),
+  );
   deliver?.(reportOf(program, options.place ?? 'in-place', { exitCode, ...end() }));
   return exitCode;
 }
@@ -53,7 +62,7 @@ async function runComponent({ path, options, deliver }: WasmRun, around: Surroun
   const { runCommand } = await import('../component/command.ts');
   const { reportOfComponent } = await import('../component/report.ts');
   const component = await loadComponent(path, options);
-  for (const { module, report, why } of component.modules) if (report === null) sayInV8(module, why, path);
+  for (const { module, report, why } of component.modules) if (report === null) sayInV8(module, why);
   blockStandardStreams();
   const end = measure();
   // wasi:cli/exit ends this process: what is to be done in the end is done when it does.
@@ -66,9 +75,7 @@ async function runComponent({ path, options, deliver }: WasmRun, around: Surroun
   return exitCode;
 }
 
-function sayInV8(module: string, why: string, path: string): void {
-  say(printable(`${module} runs in V8: ${why}; want it installed (insitu install ${path})`));
-}
+const sayInV8 = (module: string, why: string): void => say(printable(`${module} runs in V8: ${why}`));
 
 /** What passes until the answer is called. */
 function measure(): () => { elapsedNs: number; faults: { minor: number; major: number } } {

@@ -7,6 +7,7 @@ import type { LoadOptions } from '../../loader/index.ts';
 import type { Phase } from '../../loader/report.ts';
 import { type LoadedModule, loadModule } from '../library/module.ts';
 import type { ModuleReport } from '../library/module-report.ts';
+import { notInstalled } from '../wasi/program.ts';
 import * as ours from '../wasm/index.ts';
 import type { Exports, Module } from '../wasm/v8.ts';
 import { V8, webAssembly } from '../wasm/v8.ts';
@@ -165,7 +166,7 @@ export async function loadComponent(path: string, options: LoadOptions = {}): Pr
   const cores = new Map(
     binding.facts.cores.map(({ name }, index) => [
       name,
-      openCore(corePath(found.root, found.sha256, index), options),
+      openCore(corePath(found.root, found.sha256, index), path, options),
     ]),
   );
   const phases = [
@@ -175,7 +176,7 @@ export async function loadComponent(path: string, options: LoadOptions = {}): Pr
   return new LoadedComponent(path, options.place ?? 'in-place', binding, cores, phases);
 }
 
-function openCore(path: string, options: LoadOptions): Core {
+function openCore(path: string, component: string, options: LoadOptions): Core {
   try {
     const loaded = loadModule(path, options);
     return { path, loaded, module: null, why: '' };
@@ -186,7 +187,7 @@ function openCore(path: string, options: LoadOptions): Core {
       path,
       loaded: null,
       module: new V8.Module(readFileSync(path)),
-      why: 'it has no image in a store',
+      why: notInstalled(component),
     };
   }
 }

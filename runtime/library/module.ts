@@ -90,8 +90,7 @@ export class LoadedModule implements Disposable {
       return exports;
     } catch (error) {
       if (!(error instanceof LeftToV8)) throw error;
-      const text = `${error.message}; want one that insitu/wasm made`;
-      throw new LoadError('ERR_UNSUPPORTED', this.path, text);
+      throw new LoadError('ERR_UNSUPPORTED', this.path, `${error.message}; want what insitu/wasm can link`);
     }
   }
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { inFile, LoadError } from '../../loader/error.ts';
 import type { LoadOptions } from '../../loader/index.ts';
 import { type LoadedModule, loadModule } from '../library/module.ts';
-import { V8, type Module as V8Module } from '../wasm/v8.ts';
+import { type Exports, V8, type Module as V8Module } from '../wasm/v8.ts';
 import type { Linkable } from './preview1.ts';
 
 export interface WasmProgram {
@@ -24,14 +24,38 @@ export function openProgram(path: string, options: LoadOptions): WasmProgram {
     const loaded = loadModule(path, options);
     return { path, module: loaded, loaded, why: `its image is ${loaded.image}` };
   } catch (error) {
-    const isOfImage = error instanceof LoadError && error.syscall === undefined;
-    if (!isOfImage || options.requireInPlace || options.place === 'copy') throw error;
-    const why = error.code === 'ERR_NO_IMAGE' ? 'it has no image in a store' : error.message;
-    return { path, module: inV8(path), loaded: null, why };
+    return inV8(path, options, error);
   }
 }
 
-function inV8(path: string): Linkable {
+/** Linked, in place or, where that can only be V8's, in V8. @throws as openProgram; what instantiating throws */
+export function linkProgram(
+  program: WasmProgram,
+  imports: object,
+  options: LoadOptions,
+): { program: WasmProgram; exports: Exports } {
+  try {
+    return { program, exports: program.module.instantiate(imports) };
+  } catch (error) {
+    const isV8s = error instanceof LoadError && error.code === 'ERR_UNSUPPORTED' && program.loaded !== null;
+    if (!isV8s) throw error;
+    const other = inV8(program.path, options, error);
+    return { program: other, exports: other.module.instantiate(imports) };
+  }
+}
+
+function inV8(path: string, { requireInPlace, place }: LoadOptions, error: unknown): WasmProgram {
+  const isOfImage = error instanceof LoadError && error.syscall === undefined;
+  if (!isOfImage || requireInPlace || place === 'copy') throw error;
+  const why = error.code === 'ERR_NO_IMAGE' ? notInstalled(path) : error.message;
+  return { path, module: linkable(path), loaded: null, why };
+}
+
+/** As a clause. */
+export const notInstalled = (path: string): string =>
+  `it has no image in a store; want it installed (insitu install ${path})`;
+
+function linkable(path: string): Linkable {
   const module = compile(path);
   return {
     imports: V8.Module.imports(module),

@@ -171,7 +171,7 @@ load('what only V8 can link is refused, as it would not be in place', async () =
       failure(() => module.instantiate({ env: { table: new Class(type) } })) ?? 'linked');`);
   assert.is(ours, 'linked');
   assert.equal(v8.slice(0, 2), ['LoadError', 'ERR_UNSUPPORTED']);
-  assert.match(v8[2], /table.*; want one that insitu\/wasm made/);
+  assert.match(v8[2], /table.*; want what insitu\/wasm can link/);
 });
 
 load('loadSync loads shared objects alone, and what is no WebAssembly is refused as before', () => {

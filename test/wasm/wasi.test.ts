@@ -104,6 +104,16 @@ run('the report: of what ran where, and of its pages', () => {
   assert.match(text, /^program +\S+tasks\.wasm \(wasm-module\)\nstarted by +image: its image is /);
 });
 
+run('where V8 gives memories no guard pages, V8 runs it, and that is said', () => {
+  const flags = { env: { ...env, NODE_OPTIONS: '--disable-wasm-trap-handler' } };
+  const { status, stderr } = go([tasks, 'e'], flags);
+  assert.is(status, 7);
+  assert.match(stderr, /^insitu: \S+ runs in V8: \S+ needs memories with guard pages[^\n]*\n$/);
+  const copied = go(['--copy', tasks, 'e'], flags);
+  assert.is(copied.status, 126);
+  assert.match(copied.stderr, /guard pages/);
+});
+
 run('what V8 would have to compile is refused where that was not asked for', () => {
   for (const option of ['--copy', '--require-in-place']) {
     const { status, stdout, stderr } = go([option, foreign]);
