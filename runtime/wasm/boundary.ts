@@ -2,6 +2,7 @@
 // code holds to values of JavaScript, and what comes back instead of a result.
 import { wasm } from '../../loader/wasm.ts';
 import { memoryService } from './memory-service.ts';
+import { trapText } from './trap-text.ts';
 import type * as V8Type from './v8.ts';
 import { V8 } from './v8.ts';
 
@@ -147,22 +148,6 @@ function isCaughtByCompiled(error: unknown): boolean {
 /** An exception of JavaScript's that goes through compiled code comes out as itself. */
 const remembered = new Map<number, V8Type.Exception>();
 
-const TEXTS = [
-  '',
-  'unreachable',
-  'memory access out of bounds',
-  'table index is out of bounds',
-  'divide by zero',
-  'remainder by zero',
-  'divide result unrepresentable',
-  'float unrepresentable in integer range',
-  'null function or function signature mismatch',
-  'operation does not support unaligned accesses',
-  'dereferencing a null pointer',
-  'element segment out of bounds',
-  'stack',
-  'table index is out of bounds',
-];
 const STACK = 12;
 
 function withTrace(error: Error): Error {
@@ -181,9 +166,7 @@ function withTrace(error: Error): Error {
 
 function trapError(code: number): Error {
   const error =
-    code === STACK
-      ? new RangeError('Maximum call stack size exceeded')
-      : new V8.RuntimeError(TEXTS[code] ?? `trap ${code}`);
+    code === STACK ? new RangeError('Maximum call stack size exceeded') : new V8.RuntimeError(trapText(code));
   if (code !== STACK) traps.add(error);
   return withTrace(error);
 }

@@ -19,6 +19,7 @@ import {
   wasmCall,
 } from './boundary.ts';
 import { type FunctionWords, functionAtSlot, takeFunction } from './function-reference.ts';
+import { asV8Function } from './link-check.ts';
 import type { Watched } from './memory.ts';
 import type { FunctionType, Shape, ValueType } from './shape.ts';
 import * as Type from './shape.ts';
@@ -433,9 +434,11 @@ function storeResults(types: ValueType[], returned: unknown): void {
     storeAll(types, [returned], 0);
     return;
   }
-  // V8 says what is not iterable in the words of the program's source.
-  if (typeof (returned as Iterable<unknown> | null | undefined)?.[Symbol.iterator] !== 'function')
-    throw new TypeError('multi-return value is not iterable (cannot read property Symbol(Symbol.iterator))');
+  if (typeof (returned as Iterable<unknown> | null | undefined)?.[Symbol.iterator] !== 'function') {
+    // V8 words it.
+    const results = asV8Function({ params: [], results: types }, () => returned) as () => never;
+    results();
+  }
   const values = [...(returned as Iterable<unknown>)];
   if (values.length !== types.length) throw new TypeError('multi-return length mismatch');
   storeAll(types, values, 0);
