@@ -7,8 +7,14 @@ const Given = function (this: unknown, object: object) {
   object: object,
 ) => object;
 
+export interface Marking<T> {
+  /** Marks the object. */
+  new (object: object, mark: T): object;
+  of(value: unknown): T | undefined;
+}
+
 /** Where objects of one class keep what they stand for; no script sees that. */
-export function marking<T>() {
+export function marking<T>(): Marking<T> {
   return class Mark extends Given {
     readonly #mark: T;
     constructor(object: object, mark: T) {
