@@ -7,11 +7,13 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const { bin, dependencies, exports, files, os, version } = JSON.parse(
+const { bin, dependencies, peerDependencies, peerDependenciesMeta, exports, files, os, version } = JSON.parse(
   readFileSync(join(root, 'package.json'), 'utf8'),
 ) as {
   bin: Record<string, string>;
   dependencies: Record<string, string>;
+  peerDependencies: Record<string, string>;
+  peerDependenciesMeta: Record<string, { optional: boolean }>;
   exports: Record<string, string | Record<string, string>>;
   files: string[];
   os: string[];
@@ -47,12 +49,27 @@ pack('what is compiled imports Node, its dependencies and itself, nothing else',
   for (const file of compiled.filter((name) => /\.(js|d\.ts)$/.test(name))) {
     const text = readFileSync(join(dist, file), 'utf8');
     for (const [, name = ''] of text.matchAll(
-      /(?:from|import|import\(|require\)?\()\s*['"]([^'"\s]+)['"]/g,
+      /(?:\bfrom\s+|^import\s+|\bimport\(|\brequire\)?\()['"]([^'"\s]+)['"]/gm,
     )) {
       const own = name.startsWith('.') && existsSync(join(dist, file, '..', name.replace(/\.ts$/, '.js')));
       assert.ok(own || name.startsWith('node:') || name in dependencies, `${file} imports ${name}`);
     }
   }
+});
+
+pack('packages that are wanted when they are there are declared so', () => {
+  const dist = join(root, 'dist');
+  const compiled = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.js'),
+  );
+  const wanted = compiled.flatMap((file) =>
+    [...readFileSync(join(dist, file), 'utf8').matchAll(/\boptional\('((@[^/']+\/)?[^/']+)/g)].map(
+      ([, name]) => name,
+    ),
+  );
+  assert.equal([...new Set(wanted)].sort(), Object.keys(peerDependencies).sort());
+  for (const name of Object.keys(peerDependencies))
+    assert.is(peerDependenciesMeta[name]?.optional, true, name);
 });
 
 pack('the tarball holds dist, what is prebuilt and the papers, no tests and no leftovers', () => {
