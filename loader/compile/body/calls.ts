@@ -1,4 +1,4 @@
-// Calls (core specification 4.4.9): of the module's own functions by name, of all others through a pointer.
+// Calls (core specification 4.4.8): of the module's own functions by name, of all others through a pointer.
 import { type FunctionType, ValueType } from '../module.ts';
 import {
   functionPointer,

@@ -1,4 +1,5 @@
-// What stands on the two stacks of a body that is being written (core specification, appendix A.3: values, controls).
+// What stands on the two stacks of a body that is being written, values and control frames, as in the validation algorithm
+// of the core specification's appendix.
 import type { ValueType } from '../module.ts';
 
 export interface Value {

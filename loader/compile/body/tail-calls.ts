@@ -1,4 +1,4 @@
-// Tail calls (core specification 4.4.9, return_call). C promises none: a function leaves the call that it ends with to
+// Tail calls (return_call, of the tail call proposal). C promises none: a function leaves the call that it ends with to
 // whoever called it, as runtime->tail, and the loop in c<N> (units.ts) makes it. So a chain of them needs one frame.
 import { resultType, signatureName, wordsOfAll } from '../signature.ts';
 import { calledSlot, directCall, storeArguments } from './calls.ts';

@@ -1,4 +1,4 @@
-// try_table (core specification 4.4.8) and what it shares with the legacy try: the landing of what is thrown within.
+// try_table (the exception handling proposal) and what it shares with the legacy try: the landing of what is thrown within.
 import { readSlot, slotOffsets } from '../signature.ts';
 import type { Clause, Frame } from './frame.ts';
 import { blockType, catchArguments } from './immediates.ts';

@@ -1,4 +1,4 @@
-// Locals and globals (core specification 4.4.5), and what picks a value: select.
+// Locals and globals (core specification 4.4.5), and select (4.4.4).
 import { isPointerGlobal } from '../layout.ts';
 import { ValueType } from '../module.ts';
 import { C_TYPE } from '../signature.ts';
@@ -66,6 +66,5 @@ export function select(w: FunctionWriter): void {
   const first = w.pop();
   const { type } = first;
   w.pushPure(type, `(${condition.text} ? ${first.text} : ${second.text})`, condition, first, second);
-  // Large values are copied once, not at each use.
   if (type === ValueType.v128 || type === ValueType.funcref) w.settleTop();
 }

@@ -7,7 +7,7 @@ import { C_TYPE } from '../signature.ts';
 import type { Facts } from './facts.ts';
 import { type Frame, type FrameKind, newFrame, type Value } from './frame.ts';
 
-/** Characters. Longer ones get a name: nested without end they would cost the C compiler more than they spare it. */
+/** Characters. Longer ones get a name, so that nesting stays within what every C compiler takes. */
 const MAX_EXPRESSION = 160;
 const NO_LOCALS: readonly number[] = [];
 
