@@ -20,8 +20,8 @@ usage: insitu run [--copy] [--require-in-place] [--report[=json]] [--report-file
 Without a report nothing of insitu stays behind: the program takes the place of this process. On a DAX or RAM file
 system the kernel itself starts it in place; elsewhere, and from any OFFSET of any file or device-dax, insitu-exec does.
 A WebAssembly program (WASI preview 1, or a component that exports wasi:cli/run) runs in this process, from its image where
-it is installed (insitu install), else by V8, which a line on stderr says. It has the environment, and of the file system
-what --dir says. Status 134 when it traps.
+it is installed (insitu install), else by V8, which a line on stderr says. It has the environment, of the file system what
+--dir says, and no network. Status 134 when it traps.
 
   insitu run /bin/echo hello
   insitu run --report ./server --port 8080
