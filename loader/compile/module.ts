@@ -1,4 +1,4 @@
-// What decode.ts reads out of a WebAssembly binary module, and validate.ts, emit.ts and describe.ts work with. Names
+// What decode.ts reads out of a WebAssembly binary module, and validate.ts, body/ and describe.ts work with. Names
 // and structure are those of the core specification, 2 (Structure). Function bodies and expressions stay bytes.
 
 /** As encoded (core specification 5.3). */

@@ -1,5 +1,5 @@
 // The operators whose typing does not depend on the module, by opcode (core specification 5.4, with sign extension and
-// the threads proposal): what validate.ts checks and emit.ts prints. Those with labels, indices or types as immediates are
+// the threads proposal): what validate.ts checks and body/ prints. Those with labels, indices or types as immediates are
 // not here. A row is 'name params>results', a letter a type: i i32, l i64, f f32, d f64, v v128.
 import { ValueType } from './module.ts';
 

@@ -1,17 +1,23 @@
 // Vector operators (core specification 4.4.3): each one is a function of simd.h, of the operator's name.
-import { ValueType } from '../module.ts';
+import { UnsupportedFeature, ValueType } from '../module.ts';
 import type { Operator } from '../opcodes.ts';
 import { simd } from '../opcodes-simd.ts';
 import { lanes, memoryArgument } from './immediates.ts';
 import { place, popAddress } from './memory.ts';
 import type { FunctionWriter } from './writer.ts';
 
+/** The first opcode of relaxed vectors. */
+const RELAXED = 0x100;
 /** Bytes of a vector. */
 const WIDTH = 16;
 
 export function vector(w: FunctionWriter): void {
   w.usesVectors = true;
-  const operator = simd[w.reader.u32()] as Operator;
+  const at = w.reader.at;
+  const opcode = w.reader.u32();
+  // Their results may differ between CPUs; within a process they should not between modules: V8 runs those.
+  if (opcode >= RELAXED) throw new UnsupportedFeature('relaxed-simd', at);
+  const operator = simd[opcode] as Operator;
   switch (operator.immediates) {
     case 'memarg':
     case 'memarg-lane':
