@@ -295,6 +295,8 @@ void throw_on(Runtime& runtime) {
 }
 
 void throw_out(Runtime& runtime) {
+  // It comes from a trap, whose trace goes on here.
+  remember_trace(runtime);
   runtime.shared.tail.enter = nullptr;
   insitu_wasm_leave(entry_frame(runtime), kThrew);
 }

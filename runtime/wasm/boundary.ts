@@ -2,6 +2,7 @@
 // code holds to values of JavaScript, and what comes back instead of a result.
 import { wasm } from '../../loader/wasm.ts';
 import { memoryService } from './memory-service.ts';
+import { addTrace, continueTrace, withRoom } from './trace.ts';
 import { trapText } from './trap-text.ts';
 import type * as V8Type from './v8.ts';
 import { V8 } from './v8.ts';
@@ -150,25 +151,20 @@ const remembered = new Map<number, V8Type.Exception>();
 
 const STACK = 12;
 
-function withTrace(error: Error): Error {
-  const trace = wasm.wasmTrace();
-  const lines: string[] = [];
-  for (let i = 0; i < trace.length && lines.length < 2 * Error.stackTraceLimit; i += 2) {
-    const name = trace[i + 1];
-    const place = `wasm-function[${trace[i]}]`;
-    lines.push(`    at ${name === '' ? `${place}` : `${name} (${place})`}`);
-  }
-  const stack = error.stack ?? '';
-  const head = `${error.name}: ${error.message}`;
-  if (stack.startsWith(head)) error.stack = [head, ...lines].join('\n') + stack.slice(head.length);
+function trapError(code: number): Error {
+  const error = withRoom(() =>
+    code === STACK ? new RangeError('Maximum call stack size exceeded') : new V8.RuntimeError(trapText(code)),
+  );
+  if (code !== STACK) traps.add(error);
+  addTrace(error);
   return error;
 }
 
-function trapError(code: number): Error {
-  const error =
-    code === STACK ? new RangeError('Maximum call stack size exceeded') : new V8.RuntimeError(trapText(code));
-  if (code !== STACK) traps.add(error);
-  return withTrace(error);
+/** What JavaScript threw, or a trap before. */
+function thrownValue(): unknown {
+  const value = referenced(u32[2] as number);
+  if (typeof value === 'object' && value !== null && traps.has(value)) continueTrace(value);
+  return value;
 }
 
 /** Throws what a call ended with. */
@@ -176,7 +172,7 @@ export function raise(): never {
   const status = i32[STATUS_32] as number;
   if ((status & 0xff) !== THREW) throw trapError(status >>> 8);
   const address = wasm.wasmThrown();
-  if (address === 0) throw referenced(u32[2] as number);
+  if (address === 0) throw thrownValue();
   if (thrownTag(address) === null) findTag(address);
   const found = thrownTag(address);
   if (found === null) throw new V8.RuntimeError('exception of an unknown tag');
