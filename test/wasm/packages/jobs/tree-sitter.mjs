@@ -26,6 +26,7 @@ for (let more = true; more; ) {
   more = cursor.gotoFirstChild() || cursor.gotoNextSibling();
   while (!more && cursor.gotoParent()) more = cursor.gotoNextSibling();
 }
+cursor.delete(); // left to the collector, it may come after what it points to
 results.push(nodes, sum);
 
 const at = source.indexOf('f7 ');
