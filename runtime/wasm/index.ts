@@ -3,7 +3,7 @@
 import { compile, compileStreaming, instantiate, instantiateStreaming, validate } from './calls.ts';
 import { Global } from './global.ts';
 import { Instance } from './instance-class.ts';
-import { Memory } from './memory.ts';
+import { Memory } from './memory-class.ts';
 import { mirror } from './mirror.ts';
 import { Module } from './module-class.ts';
 import { Table } from './table.ts';

@@ -92,19 +92,11 @@ function plainLimits(descriptor: object): Limits | undefined {
   return { min, max: max as number | undefined, shared: value('shared') === true, is64: false };
 }
 
-/** V8's Memory, whose objects are V8's: their limits are remembered, because V8 does not tell them. */
-export const Memory: typeof V8.Memory = new Proxy(V8.Memory, {
-  construct(target, args, newTarget) {
-    const { prototype } = target as unknown as { prototype: object };
-    if (prototype.constructor === target) prototype.constructor = Memory;
-    const memory = Reflect.construct(target, args, newTarget) as V8Type.Memory;
-    const [descriptor] = args as unknown[];
-    const limits =
-      typeof descriptor === 'object' && descriptor !== null ? plainLimits(descriptor) : undefined;
-    if (limits !== undefined) asked.set(memory, limits);
-    return memory;
-  },
-});
+/** Of a memory that V8 just made. */
+export function rememberLimits(memory: V8Type.Memory, descriptor: unknown): void {
+  const limits = typeof descriptor === 'object' && descriptor !== null ? plainLimits(descriptor) : undefined;
+  if (limits !== undefined) asked.set(memory, limits);
+}
 
 export function stateOf(memory: V8Type.Memory, limits = asked.get(memory)): MemoryState {
   const known = states.get(memory);

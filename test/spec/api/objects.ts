@@ -218,6 +218,42 @@ export const objects: Area = {
       see('anyfunc with undefined', () => new W.Table({ initial: 1, element: 'anyfunc' }, undefined).get(0));
       see('anyfunc with a function', () => new W.Table({ initial: 1, element: 'anyfunc' }, () => 1));
     },
+    'reading descriptors'({ W, see }) {
+      const order: string[] = [];
+      const noted = (name: string, value: unknown) => ({
+        valueOf: () => {
+          order.push(`${name} as a value`);
+          return value;
+        },
+        toString: () => {
+          order.push(`${name} as text`);
+          return String(value);
+        },
+      });
+      const watched = (members: Record<string, unknown>) =>
+        new Proxy(members, {
+          get: (target, key) => {
+            order.push(String(key));
+            return target[String(key)];
+          },
+        });
+      const table = { element: noted('element', 'externref'), initial: noted('initial', 2) };
+      see('a table', () => new W.Table(watched({ ...table, maximum: noted('maximum', 3) }), 'text').get(1));
+      see('order', () => order.splice(0));
+      see('a table that fails', () => new W.Table(watched({ ...table, maximum: noted('maximum', 1n) })));
+      see('order then', () => order.splice(0));
+      const global = watched({ value: noted('value', 'i64'), mutable: noted('mutable', false) });
+      see('a global', () => new W.Global(global, noted('initial', 7n)).value);
+      see('its order', () => order.splice(0));
+      see('a global that fails', () => new W.Global(watched({ value: 'i32' }), noted('initial', 7n)));
+      see('its order then', () => order.splice(0));
+      const indexed = new W.Table({ initial: 3, element: 'externref' }, 'text');
+      see('set', () => indexed.set(noted('index', '1'), noted('element', 1)));
+      see('get', () => indexed.get(noted('index', 1)) === (undefined as unknown));
+      see('grow', () => indexed.grow(noted('count', 1.9), 'more'));
+      see('order at last', () => order);
+      see('length', () => [indexed.length, indexed.get(3)]);
+    },
     'growing a Table'({ W, see }) {
       for (const [label, args] of deltas) {
         const table = new W.Table({ initial: 1, maximum: 3, element: 'externref' });

@@ -1,4 +1,5 @@
 // The namespace and its classes as objects: names, lengths, descriptors, what happens without `new`.
+import { inspect } from 'node:util';
 import type { Area, Loose, Trial } from './trial.ts';
 
 const classes = [
@@ -70,6 +71,8 @@ export const shape: Area = {
       see('type', () => typeof W);
       see('tag', () => Object.prototype.toString.call(W));
       see('prototype', () => Object.getPrototypeOf(W) === Object.prototype);
+      see('keys', () => Reflect.ownKeys(W).map(String));
+      see('in a loop', () => Object.keys(W));
       for (const name of [...classes, 'compile', 'instantiate', 'validate', 'compileStreaming', 'JSTag']) {
         see(`W.${name}`, () => describe(W, name));
       }
@@ -101,6 +104,12 @@ export const shape: Area = {
         trial.see(`${name} instanceof`, () => (made as object) instanceof trial.W[name as 'Module']);
         trial.see(`${name} constructor`, () => made.constructor === trial.W[name as 'Module']);
         trial.see(`${name} as text`, () => String(made));
+        trial.see(`${name} inspected`, () => inspect(made));
+        trial.see(`${name} as JSON`, () => JSON.stringify(made));
+        trial.see(`${name} without its prototype`, () => {
+          Object.setPrototypeOf(made, null);
+          return Reflect.ownKeys(made).length;
+        });
       }
     },
     'getters on other objects'({ W, see }) {
@@ -147,6 +156,15 @@ export const shape: Area = {
       see('its call', () => new W.Instance(clone).exports.f());
       see('of an instance', () => structuredClone(start('small')));
       see('of a function', () => structuredClone(start('small').exports.f));
+      see('of a table', () => structuredClone(new W.Table({ initial: 1, element: 'anyfunc' })));
+      see('of a global', () => structuredClone(new W.Global({ value: 'i32' })));
+      see('of a memory', () => structuredClone(new W.Memory({ initial: 1 })));
+      const module = new W.Module(bytes('small'));
+      const deep = structuredClone({ list: [module, module] }) as unknown as { list: [Loose, Loose] };
+      see('of a module in others', () => new W.Instance(deep.list[1]).exports.f());
+      see('one twice', () => deep.list[0] === deep.list[1]);
+      see('a clone of a clone', () => new W.Instance(structuredClone(deep.list[0])).exports.f());
+      see('a clone looks like one', () => inspect(deep.list[0]));
     },
     errors({ W, see }) {
       for (const name of ['CompileError', 'LinkError', 'RuntimeError'] as const) {
