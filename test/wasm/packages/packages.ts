@@ -1,6 +1,6 @@
 // Unmodified packages with insitu/wasm in the place of WebAssembly, on every Node that is supported: what they print is
 // compared with the same under V8, and their modules have to run in place. Ends with 'N passed, N failed'.
-//   node --import tsx test/wasm/packages/packages.ts [--all] [--nodes 20,22] [--only NAME] [--store DIR]
+//   node --import tsx test/wasm/packages/packages.ts [--nodes 20,22] [--only NAME] [--store DIR]
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,6 @@ import { type Row, rows } from './table.ts';
 
 const { values } = parseArgs({
   options: {
-    all: { type: 'boolean' }, // also what takes longer than a routine run has
     nodes: { type: 'string' },
     only: { type: 'string' },
     store: { type: 'string' }, // kept; else images are made anew
@@ -127,11 +126,8 @@ async function check(row: Row, all: readonly Node[]): Promise<void> {
 }
 
 const all = nodes(values.nodes?.split(',').map(Number));
-const wanted = rows.filter(
-  ({ name, long }) => (values.all || !long) && (values.only === undefined || name.includes(values.only)),
-);
+const wanted = rows.filter(({ name }) => name.includes(values.only ?? ''));
 for (const row of wanted) await check(row, all);
-for (const { name } of rows.filter(({ long }) => long && !values.all))
-  console.log(`     ${name}: with --all`);
+console.log(`     ${name}: with --all`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed ? 1 : 0;

@@ -16,8 +16,6 @@ export interface Row {
   modules: Module[];
   /** Modules with no image are V8's: those that a package makes for a function each, and Node's own of fetch. */
   others?: boolean;
-  /** Takes longer than a routine run has. */
-  long?: boolean;
 }
 
 const file = (name: string): Module => ({ name, bytes: () => readFileSync(inPackage(name)) });
