@@ -98,7 +98,10 @@ function pack(): string {
 const shipped = [
   ...['README.md', 'RATIONALE.md', 'CHANGELOG.md', 'LICENSE', 'package.json'],
   ...['dist/runtime/index.js', 'dist/runtime/index.d.ts', 'dist/runtime/cli/main.js'],
-  ...['insitu.node', 'insitu-exec', 'small.so'].map((name) => `prebuilds/linux-x64/${name}`),
+  ...['native/wasm/code.h', 'native/wasm/simd.h', 'dist/runtime/wasm/index.js'],
+  ...['insitu.node', 'insitu-exec', 'small.so', 'wasmtime_start'].map(
+    (name) => `prebuilds/linux-x64/${name}`,
+  ),
 ];
 const leftOver =
   /^(test|build|node_modules|\.ci)\/|(^|\/)\.|\.(o|d|a|new|gcda|gcno|log|tgz|tsbuildinfo)$|(?<!\.d)\.ts$|\.test\./;
@@ -172,6 +175,23 @@ function checkCommands(env: NodeJS.ProcessEnv): void {
   );
   check('npx insitu-exec /bin/echo hi', () =>
     want(npx('insitu-exec', '/bin/echo', 'hi') === 'hi\n', 'no hi'),
+  );
+}
+
+/** (func (export "add") (param i32 i32) (result i32)) */
+const MODULE = Buffer.from('AGFzbQEAAAABBwFgAn9/AX8DAgEABwcBA2FkZAAACgkBBwAgACABags=', 'base64');
+
+/** With this machine's compiler: what it needs of the package is in the package. */
+function checkWasm(): void {
+  const env = { ...forRegistry, INSITU_STORE: join(directory, 'store'), NO_COLOR: '1' };
+  writeFileSync(join(consumer, 'add.wasm'), MODULE);
+  const npx = (...args: string[]) => outputOf('npx', ['--no-install', 'insitu', ...args], consumer, env);
+  check('npx insitu install add.wasm', () => {
+    const text = npx('install', 'add.wasm');
+    want(/add\.wasm.*compiled/.test(text), text);
+  });
+  check('npx insitu call add.wasm add 2 3', () =>
+    want(npx('call', 'add.wasm', 'add', '2', '3') === '5\n', 'no 5'),
   );
 }
 
@@ -273,6 +293,7 @@ function everything(): void {
   const env = check('npm install --ignore-scripts where there is no compiler', () => install(tarball));
   if (env === undefined) return;
   checkCommands(env);
+  checkWasm();
   checkTypes();
   checkOtherPlatforms();
   const { hash, throws, addon } = buildSamples();

@@ -87,7 +87,7 @@ pack('the tarball holds dist, what is prebuilt and the papers, no tests and no l
     | { files: { path: string }[] }[]
     | Record<string, { files: { path: string }[] }>;
   const paths = Object.values(answer)[0]?.files.map(({ path }) => path) ?? [];
-  for (const name of ['insitu.node', 'insitu-exec', 'small.so'])
+  for (const name of ['insitu.node', 'insitu-exec', 'small.so', 'wasmtime_start'])
     assert.ok(paths.includes(`prebuilds/linux-x64/${name}`), name);
   for (const name of ['README.md', 'RATIONALE.md', 'CHANGELOG.md', 'LICENSE', 'dist/runtime/index.js'])
     assert.ok(paths.includes(name), name);
