@@ -128,6 +128,5 @@ async function check(row: Row, all: readonly Node[]): Promise<void> {
 const all = nodes(values.nodes?.split(',').map(Number));
 const wanted = rows.filter(({ name }) => name.includes(values.only ?? ''));
 for (const row of wanted) await check(row, all);
-console.log(`     ${name}: with --all`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed ? 1 : 0;
