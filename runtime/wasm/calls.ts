@@ -1,6 +1,6 @@
 // compile, instantiate, validate and the streaming calls (JS API 4): they answer promises, never throw.
 import { isObject } from './face.ts';
-import { Instance, instanceOf } from './instance-class.ts';
+import { Instance, instanceOf, settled } from './instance-class.ts';
 import { imageOf, Module, moduleFor } from './module-class.ts';
 import { policy, why } from './policy.ts';
 import { emptyModule } from './skeleton.ts';
@@ -17,10 +17,10 @@ const dressed = (object: object, { prototype }: { prototype: object }): object =
   Object.setPrototypeOf(object, prototype);
 
 function dressedAll(made: unknown): object {
-  if (made instanceof V8.Instance) return dressed(made, Instance);
+  if (made instanceof V8.Instance) return dressed(settled(made), Instance);
   const { module, instance } = made as Both;
   dressed(module, Module);
-  dressed(instance, Instance);
+  dressed(settled(instance), Instance);
   return made as Both;
 }
 

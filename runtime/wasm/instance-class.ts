@@ -6,6 +6,7 @@ import { instantiate, LeftToV8 } from './module.ts';
 import { imageOf } from './module-class.ts';
 import { why } from './policy.ts';
 import { emptyModule } from './skeleton.ts';
+import { exportsWithOriginals } from './twins.ts';
 import type * as V8Type from './v8.ts';
 import { V8 } from './v8.ts';
 import { importsForV8, readsForV8 } from './v8-instance.ts';
@@ -17,6 +18,13 @@ const v8Exports = Object.getOwnPropertyDescriptor(
   'exports',
 )?.get as () => unknown;
 
+/** An instance of V8's, some of whose exports may be twins of what it imports. */
+export function settled(instance: object): object {
+  const exports = Reflect.apply(v8Exports, instance, []) as V8Type.Exports;
+  const own = exportsWithOriginals(exports);
+  return own === exports ? instance : new Mark(instance, own);
+}
+
 /** An instance of the image; V8's where it cannot be linked in place. */
 export function instanceOf(image: CompiledImage, imports: unknown, text: string, newTarget: unknown): object {
   try {
@@ -26,7 +34,7 @@ export function instanceOf(image: CompiledImage, imports: unknown, text: string,
     if (!(error instanceof LeftToV8)) throw error;
     why.instantiated(image, error.message);
     const args = [new V8.Module(image.source()), readsForV8(error.reads)];
-    return Reflect.construct(V8.Instance, args, newTarget as typeof V8.Instance);
+    return settled(Reflect.construct(V8.Instance, args, newTarget as typeof V8.Instance));
   }
 }
 
@@ -34,8 +42,8 @@ function construct(args: unknown[], newTarget: unknown): object {
   const [module, imports] = args;
   const image = imageOf(module);
   if (image === undefined) {
-    if (!(module instanceof V8.Module)) return Reflect.construct(V8.Instance, args);
-    return Reflect.construct(V8.Instance, [module, importsForV8(imports)], newTarget as typeof V8.Instance);
+    const given = args.length > 1 ? [module, importsForV8(imports)] : args;
+    return settled(Reflect.construct(V8.Instance, given, newTarget as typeof V8.Instance));
   }
   // V8 says that it is no import object.
   if (imports !== undefined && !isObject(imports)) return new V8.Instance(emptyModule(), imports);

@@ -31,10 +31,12 @@ export function mirror<T extends object>(
   return object;
 }
 
+const ordinary = Function.prototype[Symbol.hasInstance] as (this: unknown, value: unknown) => boolean;
+
 export interface Members {
   statics?: object;
   prototype?: object;
-  /** Whether a value is one of V8's class or of ours. */
+  /** Whether a value is one of the class, whatever its prototype. */
   has(value: unknown): boolean;
 }
 
@@ -51,5 +53,10 @@ export function mirrorClass(
   mirror(own, theirs, statics, ['length', 'name', 'arguments', 'caller', 'prototype']);
   mirror(own.prototype, theirs.prototype, prototype, ['constructor']);
   Object.defineProperty(own, 'prototype', { writable: false });
-  Object.defineProperty(own, Symbol.hasInstance, { value: has });
+  // Of V8's objects, and by the prototype; a subclass inherits this, and has only its own.
+  Object.defineProperty(own, Symbol.hasInstance, {
+    value(this: unknown, value: unknown) {
+      return ordinary.call(this, value) || (this === own && has(value));
+    },
+  });
 }

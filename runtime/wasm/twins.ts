@@ -6,7 +6,29 @@ import { globalState } from './global.ts';
 import { asV8Function } from './link-check.ts';
 import type { Twin } from './reads.ts';
 import { tableState } from './table.ts';
+import type * as V8Type from './v8.ts';
 import { V8 } from './v8.ts';
+
+/** By their twins in V8: what V8's instances export of them is they themselves. */
+const originals = new WeakMap<object, unknown>();
+let any = false;
+
+function remember<T>(twin: T, value: unknown): T {
+  if (!isObject(twin) || twin === value) return twin;
+  originals.set(twin, value);
+  any = true;
+  return twin;
+}
+
+/** What an instance of V8's exports, with the originals of twins. */
+export function exportsWithOriginals(exports: V8Type.Exports): V8Type.Exports {
+  if (!any || !Object.values(exports).some((value) => isObject(value) && originals.has(value)))
+    return exports;
+  const made: Record<string, unknown> = Object.create(null);
+  for (const [name, value] of Object.entries(exports))
+    made[name] = isObject(value) && originals.has(value) ? originals.get(value) : value;
+  return Object.freeze(made);
+}
 
 /** V8 checks the type of a function only if it is one of its own. */
 function functionTwin(value: object): unknown {
@@ -18,9 +40,8 @@ function functionTwin(value: object): unknown {
 export const shared: Twin = (value, module, name) => {
   if (!isObject(value)) return value;
   const state = tableState(value) ?? globalState(value);
-  if (state === undefined) return functionTwin(value);
-  const own = state.toV8();
-  if (own !== null) return own;
+  const own = state === undefined ? functionTwin(value) : state.toV8();
+  if (own !== null) return remember(own, value);
   throw new V8.LinkError(
     `WebAssembly: import "${String(module)}" "${String(name)}" belongs to a module that runs in place; ` +
       'want the module that imports it installed too (insitu install)',
