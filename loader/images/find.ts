@@ -50,11 +50,14 @@ export interface FindOptions {
   roots?: readonly string[];
 }
 
+/** As the process was started: programs empty their environment (esbuild's script does) before they compile. */
+const { INSITU_STORE, HOME, XDG_CONFIG_HOME, XDG_CACHE_HOME } = process.env;
+
 let found: readonly string[] | undefined;
 
 /** Asked once: the environment of the start counts. */
 function rootsNow(): readonly string[] {
-  found ??= rootsToRead().map(({ path }) => path);
+  found ??= rootsToRead({ INSITU_STORE, HOME, XDG_CONFIG_HOME, XDG_CACHE_HOME }).map(({ path }) => path);
   return found;
 }
 

@@ -15,7 +15,16 @@ import type { CompiledImage } from './image.ts';
 import { putImmutable } from './immutable-import.ts';
 import { checkFunction, checkMemory, checkTag } from './link-check.ts';
 import { createMemory, type MemoryState, NO_MEMORY, stateOf, type Watched } from './memory.ts';
-import { FUNCTION, type FunctionType, GLOBAL, type Limits, MEMORY, type Shape, TABLE } from './shape.ts';
+import {
+  EXPORT_WORDS,
+  FUNCTION,
+  type FunctionType,
+  GLOBAL,
+  type Limits,
+  MEMORY,
+  type Shape,
+  TABLE,
+} from './shape.ts';
 import { type TableState, TableState as TableStateClass, tableFor, tableState } from './table.ts';
 import { tagAddress, tagFor } from './tag.ts';
 import type * as V8Type from './v8.ts';
@@ -124,11 +133,10 @@ export class LinkedInstance implements Callee, FunctionOwner {
 
   private linkFunction(at: number, index: number, value: unknown): number {
     if (typeof value !== 'function') throw new ImportMismatch(at, 'function import requires a callable');
-    const type = this.typeOf(index);
     const origin = originOf(value);
     if (origin !== undefined) {
       const owner = origin.owner as LinkedInstance;
-      if (!sameType(owner.typeOf(origin.index), type))
+      if (!sameType(owner.typeOf(origin.index), this.typeOf(index)))
         throw new ImportMismatch(at, 'imported function does not match the expected type');
       this.passOn(index, value as AnyFunction);
       this.keep(owner);
@@ -138,7 +146,7 @@ export class LinkedInstance implements Callee, FunctionOwner {
       return wasm.wasmRecord(owner.instance, origin.place, owner.shape.functionTypeIndex(origin.index));
     }
     if (isV8Function(value)) {
-      const wrong = checkFunction(type, value);
+      const wrong = checkFunction(this.typeOf(index), value);
       if (wrong !== null) throw new ImportMismatch(at, wrong);
       this.passOn(index, value);
     }
@@ -269,7 +277,8 @@ export class LinkedInstance implements Callee, FunctionOwner {
   }
 
   private knownFunction(index: number): AnyFunction | undefined {
-    const at = this.maker?.at.get(index);
+    if (this.maker === null) return this.functions.get(index);
+    const at = this.maker.at.get(index);
     return at === undefined ? this.functions.get(index) : this.made[at];
   }
 
@@ -278,8 +287,16 @@ export class LinkedInstance implements Callee, FunctionOwner {
   }
 
   private makeFunction(index: number, place: number): AnyFunction {
-    const known = this.knownFunction(index);
-    if (known !== undefined) return known;
+    return this.knownFunction(index) ?? this.newFunction(index, place);
+  }
+
+  private exportOf(kind: number, index: number): unknown {
+    if (kind === MEMORY) return (this.linear[index] as MemoryState).memory;
+    if (kind === TABLE) return tableFor(this.tableAt(index));
+    return kind === GLOBAL ? globalFor(this.globalAt(index)) : this.tagAt(index);
+  }
+
+  private newFunction(index: number, place: number): AnyFunction {
     const made = exportedFunction(this, index, place);
     this.functions.set(index, made);
     if (this.registered) registerFunction(made, { owner: this, index, place });
@@ -328,13 +345,16 @@ export class LinkedInstance implements Callee, FunctionOwner {
     const object: Record<string, unknown> = Object.create(null);
     this.maker = this.image.exportMaker();
     if (this.maker !== null) this.made = this.maker.make(this);
-    this.shape.forEachExport((name, kind, index, place) => {
-      if (kind === FUNCTION) object[name] = this.makeFunction(index, place);
-      else if (kind === MEMORY) object[name] = (this.linear[index] as MemoryState).memory;
-      else if (kind === TABLE) object[name] = tableFor(this.tableAt(index));
-      else if (kind === GLOBAL) object[name] = globalFor(this.globalAt(index));
-      else object[name] = this.tagAt(index);
-    });
+    // Mostly run once in a process, so not compiled: what counts here is the number of steps.
+    const { exportNames, exportWords } = this.shape;
+    for (let i = 0, at = 0; i < exportNames.length; i++, at += EXPORT_WORDS) {
+      const kind = exportWords[at];
+      const index = exportWords[at + 1] as number;
+      object[exportNames[i] as string] =
+        kind === FUNCTION
+          ? (this.knownFunction(index) ?? this.newFunction(index, (exportWords[at + 3] as number) | 0))
+          : this.exportOf(kind as number, index);
+    }
     return Object.freeze(object) as V8Type.Exports;
   }
 

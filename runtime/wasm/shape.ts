@@ -46,13 +46,13 @@ export interface ExportEntry {
 const IMPORT_WORDS = 3;
 const TABLE_WORDS = 6;
 const MEMORY_WORDS = 5;
-const EXPORT_WORDS = 4;
+export const EXPORT_WORDS = 4;
 
 export class Shape {
   private readonly names: string;
   private readonly words: Uint32Array;
   private readonly types: (FunctionType | undefined)[] = [];
-  private exportNames: string[] | undefined;
+  private knownNames: string[] | undefined;
   private importEntries: ImportEntry[] | undefined;
   readonly tableCount: number;
   readonly memoryCount: number;
@@ -146,20 +146,31 @@ export class Shape {
     return entries;
   }
 
+  get exportNames(): readonly string[] {
+    this.knownNames ??= this.readExportNames();
+    return this.knownNames;
+  }
+
+  /** EXPORT_WORDS for each: kind, index, length of the name, place. */
+  get exportWords(): Uint32Array {
+    const at = this.word(14);
+    return this.words.subarray(at, at + EXPORT_WORDS * this.exportCount);
+  }
+
   private readExportNames(): string[] {
     const names: string[] = [];
+    const { words, names: all, exportCount } = this;
     let from = this.word(16);
-    for (let at = this.word(14); names.length < this.exportCount; at += EXPORT_WORDS) {
-      const length = this.word(at + 2);
-      names.push(this.names.slice(from, from + length));
-      from += length;
+    for (let at = this.word(14) + 2; names.length < exportCount; at += EXPORT_WORDS) {
+      const end = from + (words[at] as number);
+      names.push(all.slice(from, end));
+      from = end;
     }
     return names;
   }
 
   /** In order. `place` is where the image has a function among those that pointers lead to; negative: imported. */
   forEachExport(visit: (name: string, kind: number, index: number, place: number) => void): void {
-    this.exportNames ??= this.readExportNames();
     let at = this.word(14);
     for (const name of this.exportNames) {
       visit(name, this.word(at), this.word(at + 1), this.word(at + 3) | 0);
