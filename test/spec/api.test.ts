@@ -36,6 +36,16 @@ for (const [area, modules] of prepared) {
   }
 }
 
+// A program that runs with the namespace in the place of V8's, and none of whose modules was compiled ahead.
+for (const [area, modules] of prepared) {
+  test(`${area.name}: V8 behind insitu's namespace`, async () => {
+    const left = modules.map((module) => ({ ...module, compiled: undefined }));
+    const seen = await observe({ area: area.name, way: 'insitu', modules: left });
+    const unlike = compareSeen(await observe({ area: area.name, way: 'v8', modules }), seen);
+    if (unlike.length > 0) throw new Error(tell(unlike));
+  });
+}
+
 test('a sight that is missing, another or too many is told', () => {
   const one = [
     { label: 'a', text: '1' },
