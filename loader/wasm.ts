@@ -56,7 +56,11 @@ const COPY = 1;
 const REQUIRE_IN_PLACE = 2;
 
 /** Maps an image that insitu install made. @throws LoadError ERR_IMAGE, ERR_CPU and what load() throws */
-export function loadWasmImage(path: string, place: 'in-place' | 'copy', requireInPlace: boolean): ImageHandle {
+export function loadWasmImage(
+  path: string,
+  place: 'in-place' | 'copy',
+  requireInPlace: boolean,
+): ImageHandle {
   try {
     return native.load(path, WASM | (place === 'copy' ? COPY : 0) | (requireInPlace ? REQUIRE_IN_PLACE : 0));
   } catch (error) {
