@@ -1,32 +1,20 @@
 // Objects that stand for something of compiled code, and show of it what V8's own would: nothing.
 
-/** What takes the place of a constructor's own object. */
-const Given = function (this: unknown, object: object) {
-  return object;
-} as unknown as new (
-  object: object,
-) => object;
-
-export interface Marking<T> {
-  /** Marks the object. */
-  new (object: object, mark: T): object;
+export interface Marks<T> {
+  /** Answers the object. */
+  put(object: object, mark: T): object;
   of(value: unknown): T | undefined;
 }
 
 /** Where objects of one class keep what they stand for; no script sees that. */
-export function marking<T>(): Marking<T> {
-  return class Mark extends Given {
-    readonly #mark: T;
-    constructor(object: object, mark: T) {
-      super(object);
-      this.#mark = mark;
-    }
-
-    static of(value: unknown): T | undefined {
-      return typeof value === 'object' && value !== null && #mark in value
-        ? (value as Mark).#mark
-        : undefined;
-    }
+export function marking<T>(): Marks<T> {
+  const marks = new WeakMap<object, T>();
+  return {
+    put(object, mark) {
+      marks.set(object, mark);
+      return object;
+    },
+    of: (value) => marks.get(value as object),
   };
 }
 

@@ -23,13 +23,13 @@ const TYPES: Record<string, ValueType | undefined> = {
   funcref: Type.FUNCREF,
 };
 
-const Mark = marking<GlobalState>();
+const marks = marking<GlobalState>();
 const faces = new WeakMap<GlobalState, object>();
 
-export const globalState = (value: unknown): GlobalState | undefined => Mark.of(value);
+export const globalState = (value: unknown): GlobalState | undefined => marks.of(value);
 
 function adopt(face: object, state: GlobalState): object {
-  new Mark(face, state);
+  marks.put(face, state);
   faces.set(state, face);
   return face;
 }

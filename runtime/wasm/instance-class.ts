@@ -11,7 +11,7 @@ import type * as V8Type from './v8.ts';
 import { V8 } from './v8.ts';
 import { importsForV8, readsForV8 } from './v8-instance.ts';
 
-const Mark = marking<V8Type.Exports>();
+const marks = marking<V8Type.Exports>();
 
 const v8Exports = Object.getOwnPropertyDescriptor(
   (V8.Instance as unknown as { prototype: object }).prototype,
@@ -22,14 +22,14 @@ const v8Exports = Object.getOwnPropertyDescriptor(
 export function settled(instance: object): object {
   const exports = Reflect.apply(v8Exports, instance, []) as V8Type.Exports;
   const own = exportsWithOriginals(exports);
-  return own === exports ? instance : new Mark(instance, own);
+  return own === exports ? instance : marks.put(instance, own);
 }
 
 /** An instance of the image; V8's where it cannot be linked in place. */
 export function instanceOf(image: CompiledImage, imports: unknown, text: string, newTarget: unknown): object {
   try {
     const exports = instantiate(image, imports, text);
-    return new Mark(faceOf(prototypeFor(newTarget, Instance)), exports);
+    return marks.put(faceOf(prototypeFor(newTarget, Instance)), exports);
   } catch (error) {
     if (!(error instanceof LeftToV8)) throw error;
     why.instantiated(image, error.message);
@@ -66,8 +66,8 @@ export { asClass as Instance };
 mirrorClass(Instance, V8.Instance, {
   prototype: {
     get exports() {
-      return Mark.of(this) ?? Reflect.apply(v8Exports, this, []);
+      return marks.of(this) ?? Reflect.apply(v8Exports, this, []);
     },
   },
-  has: (value) => Mark.of(value) !== undefined || value instanceof V8.Instance,
+  has: (value) => marks.of(value) !== undefined || value instanceof V8.Instance,
 });

@@ -12,7 +12,7 @@ import { compilable, findImage } from './source.ts';
 import type * as V8Type from './v8.ts';
 import { V8 } from './v8.ts';
 
-const Mark = marking<CompiledImage>();
+const marks = marking<CompiledImage>();
 
 const KIND = 'WebAssembly.Module of insitu';
 const THREADS = 'threads';
@@ -22,11 +22,10 @@ let ofThisProcess: SharedArrayBuffer | undefined;
 
 export function moduleFor(image: CompiledImage, prototype = Module.prototype): object {
   ofThisProcess ??= new SharedArrayBuffer(0);
-  const clonable = new Map<string, unknown>([
-    [KIND, [image.path, image.sourcePath]],
-    [THREADS, ofThisProcess],
-  ]);
-  return new Mark(Object.setPrototypeOf(clonable, prototype), image);
+  const clonable = new Map<string, unknown>();
+  clonable.set(KIND, [image.path, image.sourcePath]);
+  clonable.set(THREADS, ofThisProcess);
+  return marks.put(Object.setPrototypeOf(clonable, prototype), image);
 }
 
 /** The image of what was cloned or posted: that becomes a Module now. */
@@ -35,11 +34,11 @@ function arrived(value: unknown): CompiledImage | undefined {
   const paths = value.get(KIND) as [string, string | null] | undefined;
   if (paths === undefined) return undefined;
   const image = openImage(...paths);
-  new Mark(Object.setPrototypeOf(value, Module.prototype), image);
+  marks.put(Object.setPrototypeOf(value, Module.prototype), image);
   return image;
 }
 
-export const imageOf = (module: unknown): CompiledImage | undefined => Mark.of(module) ?? arrived(module);
+export const imageOf = (module: unknown): CompiledImage | undefined => marks.of(module) ?? arrived(module);
 
 function construct(args: unknown[], newTarget: unknown): object {
   const bytes = args.length > 1 ? undefined : compilable(args[0]);

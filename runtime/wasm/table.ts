@@ -16,13 +16,13 @@ const ELEMENTS: Record<string, Type.ValueType | undefined> = {
   externref: Type.EXTERNREF,
 };
 
-const Mark = marking<TableState>();
+const marks = marking<TableState>();
 const faces = new WeakMap<TableState, object>();
 
-export const tableState = (value: unknown): TableState | undefined => Mark.of(value);
+export const tableState = (value: unknown): TableState | undefined => marks.of(value);
 
 function adopt(face: object, state: TableState): object {
-  new Mark(face, state);
+  marks.put(face, state);
   faces.set(state, face);
   return face;
 }
