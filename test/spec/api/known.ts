@@ -30,7 +30,7 @@ export const known: Known[] = [
     script: 'several results of JavaScript',
     labels: ['no iterable', 'undefined', 'null', 'an object'],
     why: "V8 quotes the place in the program's source",
-    last: 20,
+    last: 22,
   },
   {
     area: 'control',
