@@ -117,8 +117,8 @@ export function stateOf(memory: V8Type.Memory, limits = asked.get(memory)): Memo
  */
 function create64({ min, max, shared }: Limits): V8Type.Memory {
   const descriptor: Record<string, unknown> = { address: 'i64', initial: BigInt(min) };
-  if (max !== undefined) descriptor['maximum'] = BigInt(max);
-  if (shared) descriptor['shared'] = true;
+  if (max !== undefined) descriptor.maximum = BigInt(max);
+  if (shared) descriptor.shared = true;
   try {
     return new V8.Memory(descriptor);
   } catch (error) {

@@ -283,7 +283,7 @@ interface Step {
 function stepsOf(path: string, act: () => void): Step[] {
   const steps: Step[] = [];
   const starts = new Map<bigint, { start: number; length: number }>();
-  const { mapRegion, storeRegion, syncRegion } = native;
+  const { mapRegion, unmapRegion, storeRegion, syncRegion } = native;
   const note = (call: Step['call'], address: bigint, length: number) => {
     for (const [base, { start, length: mapped }] of starts)
       if (address >= base && address < base + BigInt(mapped))
@@ -299,6 +299,11 @@ function stepsOf(path: string, act: () => void): Step[] {
     starts.set(address, { start, length });
     return address;
   };
+  // Its addresses may be given again.
+  native.unmapRegion = (address) => {
+    starts.delete(address);
+    unmapRegion(address);
+  };
   native.storeRegion = (address, from) => {
     note('store', address, from.length);
     storeRegion(address, from);
@@ -310,7 +315,7 @@ function stepsOf(path: string, act: () => void): Step[] {
   try {
     act();
   } finally {
-    Object.assign(native, { mapRegion, storeRegion, syncRegion });
+    Object.assign(native, { mapRegion, unmapRegion, storeRegion, syncRegion });
   }
   return steps;
 }
