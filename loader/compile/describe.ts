@@ -306,8 +306,8 @@ class Describer {
     const kept = this.keptData();
     out.list(kept.length, 8, () => this.data(kept));
     out.list(this.image.runs.length, 8, () => this.runs());
-    out.list(this.layout.longTypeIndices.length, 4, () => out.u32(...this.layout.longTypeIndices));
-    out.list(shape.words.length, 4, () => out.u32(...shape.words));
+    out.list(this.layout.longTypeIndices.length, 4, () => out.words(this.layout.longTypeIndices));
+    out.list(shape.words.length, 4, () => out.words(shape.words));
     out.list(shape.names.length, 1, () => out.raw(shape.names));
     this.behind();
     return out.assemble(CPU_FEATURES);

@@ -36,6 +36,11 @@ export class Places {
   }
 
   u32(...values: number[]): void {
+    this.words(values);
+  }
+
+  /** As u32, of a list that may be long. */
+  words(values: readonly number[]): void {
     for (const value of values) {
       this.room(4);
       this.view.setUint32(this.at, value >>> 0, true);

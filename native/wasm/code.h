@@ -42,12 +42,12 @@ MEMORY_TYPE(f64)
 #define AT(type, base, address) (*(mem_##type*)((base) + (address)))
 
 /// An access that guard pages do not catch: 64-bit addresses, and offsets at the end of the guarded range.
-#define CHECK(memory, address, offset, bytes)                                              \
-  do {                                                                                     \
-    u64 end_;                                                                              \
-    if (UNLIKELY(__builtin_add_overflow((u64)(address), (u64)(offset) + (bytes), &end_) || \
-                 end_ > (memory)->size))                                                   \
-      TRAP(MEMORY);                                                                        \
+#define CHECK(memory, address, offset, bytes)                                                 \
+  do {                                                                                        \
+    u64 end_;                                                                                 \
+    if (UNLIKELY(__builtin_add_overflow((u64)(address), (u64)(offset), &end_) ||              \
+                 __builtin_add_overflow(end_, (u64)(bytes), &end_) || end_ > (memory)->size)) \
+      TRAP(MEMORY);                                                                           \
   } while (0)
 
 static inline u32 i32_clz(u32 x) { return x ? (u32)__builtin_clz(x) : 32; }

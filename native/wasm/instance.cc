@@ -250,8 +250,8 @@ void Instance::table_init(uint32_t index, uint32_t segment, uint64_t to, uint32_
   const Element& element = image_.list<Element>(image_.description().elements)[segment];
   const uint64_t available = dropped_element(segment) ? 0 : element.count;
   wasm_table& target = table(index);
-  if (!inside(source, count, available)) trap(runtime_, WASM_TRAP_ELEMENT_SEGMENT);
   if (!inside(to, count, target.size)) trap(runtime_, WASM_TRAP_TABLE_ACCESS);
+  if (!inside(source, count, available)) trap(runtime_, WASM_TRAP_ELEMENT_SEGMENT);
   for (uint32_t i = 0; i < count; i++) {
     const Value value = element_value(element, source + i);
     if (element.type == kFunctionReference)

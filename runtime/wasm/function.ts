@@ -368,6 +368,9 @@ export function typedDispatcher(
   memories: Iterable<Watched>,
   target: AnyFunction,
 ): () => void {
+  if ([...params, ...results].some((type) => type === Type.V128 || type === Type.EXNREF)) {
+    return () => throwToCompiled(new TypeError('type incompatibility when transforming from/to JS'));
+  }
   const views = params.map(numberView);
   const [result] = results;
   const resultView = result === undefined ? null : (numberView(result)?.view ?? null);

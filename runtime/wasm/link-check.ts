@@ -40,6 +40,18 @@ export function asV8Function(type: FunctionType, value: unknown): unknown {
   return new V8.Instance(module, { '': { '': value } }).exports[''];
 }
 
+/** A tag of V8's own, also of parameters that JavaScript has no word for. */
+export function newTag(params: ValueType[]): unknown {
+  const type = section(1, [1, 0x60, ...leb(params.length), ...params, 0]);
+  const module = Uint8Array.from([
+    ...HEADER,
+    ...type,
+    ...section(13, [1, 0, 0]),
+    ...section(7, [1, 0, TAG, 0]),
+  ]);
+  return new V8.Instance(new V8.Module(module)).exports[''];
+}
+
 export function checkTag(params: ValueType[], tag: unknown): string | null {
   const type = section(1, [1, 0x60, ...leb(params.length), ...params, 0]);
   return check(type, [TAG, 0, 0], tag);

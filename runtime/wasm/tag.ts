@@ -3,6 +3,7 @@ import { wasm } from '../../loader/wasm.ts';
 import { knowThrownTag, onUnknownTag, thrownTag } from './boundary.ts';
 import { payloadCodec } from './function.ts';
 import { functionAtSlot, knowTag } from './function-reference.ts';
+import { newTag } from './link-check.ts';
 import type { ValueType } from './shape.ts';
 import * as Type from './shape.ts';
 import type * as V8Type from './v8.ts';
@@ -57,7 +58,10 @@ export function tagAddress(tag: V8Type.Tag, params: ValueType[]): number {
 export function tagFor(address: number, params: ValueType[], owner: object): V8Type.Tag {
   const known = thrownTag(address);
   if (known !== null) return known.tag;
-  const tag = new V8.Tag({ parameters: params.map((type) => NAMES[type] as 'i32') });
+  const plain = params.every((type) => type !== Type.V128 && type !== Type.EXNREF);
+  const tag = plain
+    ? new V8.Tag({ parameters: params.map((type) => NAMES[type] as 'i32') })
+    : (newTag(params) as V8Type.Tag);
   states.set(tag, { address, owner });
   know(tag, params, address);
   return tag;

@@ -69,7 +69,7 @@ function access(
   }
 }
 
-/** The expected value is compared whole: one that does not fit the narrow cell is never equal. */
+/** The expected value is wrapped to the cell's width, too. */
 function compareExchange(
   w: FunctionWriter,
   pointer: string,
@@ -79,12 +79,8 @@ function compareExchange(
   replacement: string,
 ): void {
   const found = w.fresh();
-  const whole = w.fresh();
   const exchange = `__atomic_compare_exchange_n(${pointer}, &${found}, (${unit})${replacement}, 0, ${ORDER}, ${ORDER})`;
-  w.line(
-    `${C_TYPE[result]} ${whole} = ${expected}; ${unit} ${found} = (${unit})${whole};`,
-    `if (${found} == ${whole}) ${exchange}; else ${found} = __atomic_load_n(${pointer}, ${ORDER});`,
-  );
+  w.line(`${unit} ${found} = (${unit})${expected};`, `${exchange};`);
   w.pushTemporary(result, `(${C_TYPE[result]})${found}`);
 }
 
