@@ -17,7 +17,7 @@ export type Judgement =
   | { kind: 'not run'; reason: string }
   | { kind: 'failed'; reason: string; source: string };
 
-const SECONDS_TO_MAKE = 60;
+const SECONDS_TO_MAKE = 20;
 const SECONDS_TO_RUN = 30;
 
 export class Laboratory {

@@ -12,7 +12,8 @@ export type Made = { ok: true } | { refused: string };
 let generator: Generator | undefined;
 
 async function make({ seed, source, denan }: Order): Promise<Made> {
-  generator ??= new Generator(dirname(source));
+  // Beside the batches, which come and go.
+  generator ??= new Generator(dirname(dirname(source)));
   const bytes = await generator.module(seed, { denan });
   writeFileSync(source, bytes);
   try {

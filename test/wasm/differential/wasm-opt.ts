@@ -38,7 +38,9 @@ export class WasmOpt {
 
   /** Runs it on a file with that content. @throws Error with what it printed, when nothing came out */
   async run(input: Uint8Array, args: readonly string[]): Promise<Buffer> {
-    const [from, to] = [join(this.#directory, 'wasm-opt.in'), join(this.#directory, 'wasm-opt.out')];
+    const [from, to] = ['in', 'out'].map((end) =>
+      join(this.#directory, `wasm-opt-${process.pid}.${end}`),
+    ) as [string, string];
     writeFileSync(from, input);
     rmSync(to, { force: true });
     const printed = await this.#main([from, '-o', to, '--quiet', ...args]);
