@@ -34,9 +34,12 @@ import { isV8Function } from './v8-function.ts';
 /** What an import is not; the caller words it as V8 does. */
 export class ImportMismatch extends Error {
   readonly index: number;
-  constructor(index: number, text: string) {
+  /** Of address types: a V8 that has but one of them sees no difference. */
+  readonly beyondV8: boolean;
+  constructor(index: number, text: string, beyondV8 = false) {
     super(text);
     this.index = index;
+    this.beyondV8 = beyondV8;
   }
 }
 
@@ -179,7 +182,9 @@ export class LinkedInstance implements Callee, FunctionOwner {
         at,
         `table import has a larger maximum size than the module's declared maximum`,
       );
-    if (state.type.element !== wanted.element || state.type.is64 !== wanted.is64)
+    if (state.type.is64 !== wanted.is64)
+      throw new ImportMismatch(at, 'imported table does not match the expected type', true);
+    if (state.type.element !== wanted.element)
       throw new ImportMismatch(at, 'imported table does not match the expected type');
     this.tables[index] = state;
     this.keeps.add(state);
@@ -200,7 +205,7 @@ export class LinkedInstance implements Callee, FunctionOwner {
       );
     if (state.shared !== wanted.shared) throw new ImportMismatch(at, 'mismatch in shared state of memory');
     if (state.is64 !== wanted.is64)
-      throw new ImportMismatch(at, 'memory import has a different address type');
+      throw new ImportMismatch(at, 'memory import has a different address type', true);
     this.checkMaximum(at, state, wanted);
     this.linear.push(state);
     this.keeps.add(state);

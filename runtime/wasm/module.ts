@@ -69,7 +69,9 @@ function link(image: CompiledImage, reads: ImportReads, text: string): LinkedIns
     if (error instanceof ImportMismatch) {
       const entry = image.shape.imports[error.index];
       error.message = `Import #${error.index} "${entry?.module}" "${entry?.name}": ${error.message}`;
-      throw refusal(image, reads, text, error);
+      throw error.beyondV8
+        ? new V8.LinkError(`${text}: ${error.message}`)
+        : refusal(image, reads, text, error);
     }
     if (!(error instanceof V8.RuntimeError)) throw error;
     const judgement = judge(image, reads, text, true);

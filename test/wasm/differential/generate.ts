@@ -30,7 +30,9 @@ export class Generator {
     const features = chooseFeatures(random).map((name) => `--enable-${name}`);
     const optimize = random.once(3) ? [`-O${1 + random.below(3)}`] : [];
     const input = seededBytes(`${seed} input`, LEAST_BYTES + random.below(MOST_BYTES));
-    const args = ['-ttf', '--disable-gc', ...features, ...optimize, ...(denan ? ['--denan'] : [])];
+    // It makes exceptions of both forms in one module, which is left to V8.
+    const form = features.includes('--enable-exception-handling') ? ['--emit-exnref'] : [];
+    const args = ['-ttf', '--disable-gc', ...features, ...form, ...optimize, ...(denan ? ['--denan'] : [])];
     return exposeAll(await this.#wasmOpt.run(input, args));
   }
 }

@@ -85,10 +85,12 @@ const MOST_ELEMENTS = 32;
 
 function elements(table: NonNullable<Stage['table']>): string {
   const { length } = table;
+  // Of 64-bit addresses, both are BigInts.
+  const at = (index: number) => (typeof length === 'bigint' ? (BigInt(index) as unknown as number) : index);
   const shown = Array.from({ length: Math.min(Number(length), MOST_ELEMENTS) }, (_, index) =>
-    outcomeOf(() => table.get(index)),
+    outcomeOf(() => table.get(at(index))),
   );
-  return `${length} [${shown.join(' ')}]`;
+  return `${show(length)} [${shown.join(' ')}]`;
 }
 
 function outcomeOf(read: () => unknown): string {
@@ -117,9 +119,14 @@ function stageFor(W: Namespace, sight: Sight): Stage {
   };
 }
 
-/** Which end table.init went beyond, where it is both, is told differently by versions of V8. */
-const trapText = (text: string): string =>
-  /element segment/.test(text) ? 'table index is out of bounds' : text;
+/**
+ * Where two ends are exceeded at once, versions of V8 tell of different ones: of table.init the segment or the table, of
+ * an atomic access the memory or its alignment.
+ */
+function trapText(text: string): string {
+  if (/element segment/.test(text)) return 'table index is out of bounds';
+  return /unaligned/.test(text) ? 'memory access out of bounds' : text;
+}
 
 interface Thrown {
   is(tag: unknown): boolean;
