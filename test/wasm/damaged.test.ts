@@ -104,8 +104,7 @@ test('a file that ends at any page, and within the first', () => {
   const found = outcomes(ends.map((at) => ({ at })));
   found.forEach((outcome, index) => {
     // What lies behind the last segment is read by nobody.
-    if (outcome !== asInstalled)
-      assert.match(outcome, /^ERR_[A-Z]+: /, `ends at ${ends[index]}`);
+    if (outcome !== asInstalled) assert.match(outcome, /^ERR_[A-Z]+: /, `ends at ${ends[index]}`);
   });
   assert.ok(found.filter((outcome) => outcome.startsWith('ERR_')).length >= ends.length - 2);
 });
