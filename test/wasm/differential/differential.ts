@@ -128,8 +128,17 @@ async function main(directory: string): Promise<number> {
 }
 
 const directory = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'insitu-differential-'));
+const clear = () => rmSync(directory, { recursive: true, force: true });
+for (const [signal, number] of [
+  ['SIGINT', 2],
+  ['SIGTERM', 15],
+] as const)
+  process.once(signal, () => {
+    clear();
+    process.exit(128 + number);
+  });
 try {
   process.exitCode = await main(directory);
 } finally {
-  rmSync(directory, { recursive: true, force: true });
+  clear();
 }
