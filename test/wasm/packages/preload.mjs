@@ -2,11 +2,13 @@
 // file that INSITU_EXPLAIN names when the process ends; taken now, since programs change their environment.
 import { appendFileSync } from 'node:fs';
 import process from 'node:process';
+import { isMainThread } from 'node:worker_threads';
 import * as wasm from '../../../dist/runtime/wasm/index.js';
 
 const { setPolicy, explain, ...names } = wasm;
 const { INSITU_EXPLAIN: file, INSITU_PLACE: place = 'in-place' } = process.env;
-setPolicy({ place });
+// What workers are posted is in place, or an error: what they explain is lost when they are terminated.
+setPolicy({ place, fallback: isMainThread });
 Object.defineProperty(globalThis, 'WebAssembly', {
   value: Object.assign(Object.create(null), names),
   configurable: true,

@@ -49,6 +49,11 @@ export const rows: Row[] = [
     modules: [file('@resvg/resvg-wasm/index_bg.wasm')],
     others: true,
   },
+  {
+    name: 'fairy-stockfish-nnue.wasm', // threads and vectors
+    command: job('stockfish'),
+    modules: [file('fairy-stockfish-nnue.wasm/stockfish.wasm')],
+  },
   { name: 'web-tree-sitter', command: job('tree-sitter'), modules: [parser, ...grammars].map(file) },
   {
     name: 'undici',
