@@ -88,7 +88,7 @@ async function guestSuites(kernel: Kernel, nvdimms: readonly Nvdimm[], place: Pl
     disks: [0, 1].map((i) => sparseFile(join(directory, `disk${i}`), 1024 * MiB)),
     share,
     memoryMiB: 3072,
-    timeoutMs: 900_000,
+    timeoutMs: 1_800_000,
     onLine: (line) => console.log(line),
   }).ended;
   countSuites(ending.output);

@@ -25,12 +25,14 @@ const all = { start: 2 * MIB, end: 1024 * MIB };
 /** The first line that a child writes. */
 function line(child: ChildProcess): Promise<string> {
   let text = '';
+  // More than one may arrive at once.
+  const first = () => text.trim().split('\n', 1)[0] as string;
   return new Promise((resolve) => {
     child.stdout?.on('data', (chunk) => {
       text += chunk;
-      if (/\S.*\n/.test(text)) resolve(text.trim());
+      if (/\S.*\n/.test(text)) resolve(first());
     });
-    child.on('exit', () => resolve(text.trim()));
+    child.on('exit', () => resolve(first()));
   });
 }
 
