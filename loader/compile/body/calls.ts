@@ -62,7 +62,8 @@ function callPointer(w: FunctionWriter, typeIndex: number, code: string, instanc
   const rt = w.runtime();
   storeArguments(w, type, `${rt}->slots`);
   w.enters.add(typeIndex);
-  w.line(`${rt}->call_catching(${rt}, enter_${signatureName(type)}, ${code}, ${instance});`);
+  const enter = w.address('wasm_enter', `enter_${signatureName(type)}`);
+  w.line(`${rt}->call_catching(${rt}, ${enter}, ${code}, ${instance});`);
   checkThrown(w);
   pushFromSlots(w, type.results);
 }

@@ -64,7 +64,7 @@ function store(w: FunctionWriter, { name, accessBytes }: Operator): void {
   const value = w.popText();
   const { base, at } = place(w, argument, popAddress(w, argument), accessBytes);
   const unit = name.startsWith('f') ? name.slice(0, 3) : `u${accessBytes * 8}`;
-  w.line(`AT(${unit}, ${base}, ${at}) = (${unit})${value};`);
+  w.effect(`AT(${unit}, ${base}, ${at}) = (${unit})${value};`);
 }
 
 function load(w: FunctionWriter, { name, results, accessBytes }: Operator): void {

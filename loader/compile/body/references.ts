@@ -25,7 +25,8 @@ function functionValue(w: FunctionWriter, index: number): string {
   if (w.isImported(index)) return `in->f[${index}]`;
   const { code, tail } = pointerNames(index, w.facts);
   const key = keyOf(w, w.typeIndexOf(index));
-  return `(function){${key}, (wasm_code)${code}, in, ${tail === null ? '0' : `(wasm_code)${tail}`}}`;
+  const tailAddress = tail === null ? '0' : w.address('wasm_code', tail);
+  return `(function){${key}, ${w.address('wasm_code', code)}, in, ${tailAddress}}`;
 }
 
 /** What equal types have in common: a constant, or for long ones a number that the instance was given. */

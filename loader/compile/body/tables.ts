@@ -34,7 +34,7 @@ export function tableSet(w: FunctionWriter): void {
   const at = w.popName();
   w.trapWhen(`${at} >= ${table(w, index)}.size`, 'TABLE_ACCESS');
   const cast = elementType(w, index) === ValueType.exnref ? '(u64)' : '';
-  w.line(`${element(w, index, at)} = ${cast}${value};`);
+  w.effect(`${element(w, index, at)} = ${cast}${value};`);
 }
 
 export function tableSize(w: FunctionWriter): void {

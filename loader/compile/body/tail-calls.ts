@@ -11,7 +11,7 @@ export function returnCall(w: FunctionWriter): void {
   if (w.isImported(index)) tailCallPointer(w, typeIndex, `in->f[${index}]`);
   else if (w.facts.tailCallers.has(index)) {
     w.functions.add(index);
-    pend(w, typeIndex, `(wasm_code)n${index}`, 'in');
+    pend(w, typeIndex, w.address('wasm_code', `n${index}`), 'in');
   } else callAndReturn(w, index);
 }
 
@@ -41,8 +41,9 @@ function pend(w: FunctionWriter, typeIndex: number, code: string, instance: stri
   const rt = w.runtime();
   storeArguments(w, type, `(${rt}->slots + WASM_TAIL)`);
   w.enters.add(typeIndex);
+  const enter = w.address('wasm_enter', `enter_${signatureName(type)}`);
   w.line(
-    `${rt}->tail.enter = enter_${signatureName(type)}; ${rt}->tail.code = ${code}; ${rt}->tail.instance = ${instance}; ${rt}->tail.words = ${wordsOfAll(type.params)};`,
+    `${rt}->tail.enter = ${enter}; ${rt}->tail.code = ${code}; ${rt}->tail.instance = ${instance}; ${rt}->tail.words = ${wordsOfAll(type.params)};`,
     dummyReturn(w),
   );
 }

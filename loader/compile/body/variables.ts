@@ -57,7 +57,7 @@ export function getGlobal(w: FunctionWriter): void {
 }
 
 export function setGlobal(w: FunctionWriter): void {
-  w.line(`${global(w, w.reader.u32())} = ${w.popText()};`);
+  w.effect(`${global(w, w.reader.u32())} = ${w.popText()};`);
 }
 
 export function select(w: FunctionWriter): void {

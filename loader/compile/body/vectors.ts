@@ -56,7 +56,7 @@ function vectorAccess(w: FunctionWriter, operator: Operator): void {
   const { base, at } = place(w, argument, popAddress(w, argument), operator.accessBytes);
   const call = `${functionOf(operator)}(${base} + (${at})${vector}${lane})`;
   if (operator.results.length === 0) {
-    w.line(`${call};`);
+    w.effect(`${call};`);
     return;
   }
   const loaded = w.pushTemporary(ValueType.v128, call);

@@ -7,6 +7,12 @@ import { C_TYPE } from '../signature.ts';
 import type { Facts } from './facts.ts';
 import { type Frame, type FrameKind, newFrame, type Value } from './frame.ts';
 
+/**
+ * A C compiler takes an access to be one that cannot trap, and moves stores past it, merges or drops them. What stands
+ * before this has happened to memory, globals and tables when what stands behind it traps, and nothing of that has.
+ */
+const ORDER = '__asm__ volatile("" ::: "memory");';
+
 /** Characters. Longer ones get a name, so that nesting stays within what every C compiler takes. */
 const MAX_EXPRESSION = 160;
 const NO_LOCALS: readonly number[] = [];
@@ -74,6 +80,22 @@ export class FunctionWriter {
 
   trapWhen(condition: string, trap: string): void {
     this.line(`if (UNLIKELY(${condition})) TRAP(${trap});`);
+  }
+
+  /** A statement whose effect is seen from outside, also after a trap at guard pages: it stays where it is. */
+  effect(statement: string): void {
+    if (this.lines.at(-1) !== ORDER) this.line(ORDER);
+    this.line(statement, ORDER);
+  }
+
+  /**
+   * The address of a function as a C name, in a register: of two of them a compiler could make one vector, loaded from a
+   * table that would have to be relocated.
+   */
+  address(type: string, name: string): string {
+    const held = this.fresh();
+    this.line(`${type} ${held} = (${type})${name};`, `__asm__("" : "+r"(${held}));`);
+    return held;
   }
 
   /** The runtime as a C name. It is fetched once, where the function begins. */
