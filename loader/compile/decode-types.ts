@@ -13,6 +13,8 @@ import type { Reader } from './reader.ts';
 /** The JavaScript API's implementation limits: more than that, no engine takes. */
 const MAX_PARAMS = 1000;
 const MAX_RESULTS = 1000;
+/** Versions of V8 differ in when they refuse more than that: V8 is left to it. */
+const MAX_ELEMENTS = 10_000_000;
 
 /** A vector: its elements take a byte each at least, so a count that promises more is found before anything is kept. */
 export function vector<T>(r: Reader, read: (r: Reader) => T): T[] {
@@ -137,7 +139,10 @@ export function memoryType(r: Reader): Limits {
 
 export function tableType(r: Reader): TableType {
   const element = referenceType(r);
-  return { element, ...limits(r, HAS_MAX | IS_64) };
+  const { at } = r;
+  const size = limits(r, HAS_MAX | IS_64);
+  if (size.min > MAX_ELEMENTS) throw new UnsupportedFeature('large-tables', at);
+  return { element, ...size };
 }
 
 function limits(r: Reader, known: number): Limits {

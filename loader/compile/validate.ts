@@ -1,5 +1,13 @@
 // Validates a decoded module (core specification 3.5). Everything that is instructions is in validate/.
-import { type ElementSegment, type ExternalKind, type Limits, type Module, ModuleError } from './module.ts';
+import {
+  type ElementSegment,
+  type ExternalKind,
+  type Limits,
+  type Module,
+  ModuleError,
+  UnsupportedFeature,
+  ValueType,
+} from './module.ts';
 import { body } from './validate/body.ts';
 import { constant } from './validate/constant.ts';
 import { Typing, typeName } from './validate/typing.ts';
@@ -41,6 +49,9 @@ function checkIndices({ types, functions, tags }: Module): void {
   tags.forEach(({ typeIndex }, index) => {
     const type = types[typeIndex] ?? fail(`unknown type ${typeIndex} of tag ${index}`);
     if (type.results.length > 0) fail(`non-empty tag result type of tag ${index}`);
+    // No exception that leaves for JavaScript can be made with such a value (WebAssembly.Exception throws a TypeError).
+    if (type.params.some((param) => param === ValueType.v128 || param === ValueType.exnref))
+      throw new UnsupportedFeature('opaque-exception-payload', 0);
   });
 }
 

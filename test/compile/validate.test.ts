@@ -246,6 +246,11 @@ const notCompiled: [string, string][] = [
   ['(func (drop (ref.i31 (i32.const 1))))', 'gc'],
   ['(type (struct (field i32)))', 'gc'],
   ['(memory 1 (pagesize 1))', 'custom-page-sizes'],
+  ['(table 10000001 funcref)', 'large-tables'],
+  ['(import "m" "t" (table 4294967295 externref))', 'large-tables'],
+  ['(tag (param i32 v128))', 'opaque-exception-payload'],
+  ['(tag (param exnref))', 'opaque-exception-payload'],
+  ['(import "m" "t" (tag (param v128)))', 'opaque-exception-payload'],
   [
     '(func (param i64 i64 i64 i64) (result i64 i64) (i64.add128 (local.get 0) (local.get 1) (local.get 2) (local.get 3)))',
     'wide-arithmetic',
