@@ -1,6 +1,6 @@
 // Runs a module on V8 or on insitu and writes down all that can be seen of it: same lines, same behaviour.
 import { decode } from '../../../loader/compile/decode.ts';
-import type { FunctionType, Module } from '../../../loader/compile/module.ts';
+import { type FunctionType, type Module, ValueType } from '../../../loader/compile/module.ts';
 import { native } from '../../../loader/native.ts';
 import { importsFor, type Namespace, type Stage } from './host.ts';
 import { Random } from './random.ts';
@@ -33,9 +33,12 @@ export function run(W: Namespace, bytes: Uint8Array, seed: string): Sight {
 }
 
 function callAll(module: Module, exports: Record<string, unknown>, random: Random, stage: Stage): void {
-  const tags = Object.values(exports).filter(
-    (value) => Object.prototype.toString.call(value) === '[object WebAssembly.Tag]',
-  );
+  const tags = module.exports
+    .filter(({ kind }) => kind === 'tag')
+    .map(({ name, index }): ExportedTag => {
+      const type = module.types[module.tags[index]?.typeIndex ?? -1] as FunctionType;
+      return { tag: exports[name], params: type.params };
+    });
   const describe = stage.describe;
   stage.describe = (error) => describe(error) + payload(error, tags);
   const functions = module.exports.filter(({ kind }) => kind === 'function');
@@ -133,24 +136,21 @@ interface Thrown {
   getArg(tag: unknown, index: number): unknown;
 }
 
-const isKnown = (value: unknown): boolean =>
-  (typeof value !== 'object' && typeof value !== 'function') || references.includes(value);
+interface ExportedTag {
+  tag: unknown;
+  params: ValueType[];
+}
 
 /** What an exception of one of these tags carries. */
-function payload(error: unknown, tags: unknown[]): string {
+function payload(error: unknown, tags: ExportedTag[]): string {
   if (Object.prototype.toString.call(error) !== '[object WebAssembly.Exception]') return '';
   const thrown = error as Thrown;
-  const index = tags.findIndex((tag) => thrown.is(tag));
-  if (index < 0) return ' of a tag that is not exported';
-  const values: string[] = [];
-  for (let at = 0; at < 1000; at++) {
-    try {
-      const value = thrown.getArg(tags[index], at);
-      // Of a function, V8 11 answers something of its own.
-      values.push(isKnown(value) ? show(value) : 'a reference');
-    } catch {
-      break;
-    }
-  }
-  return ` ${index} (${values.join(', ')})`;
+  const at = tags.findIndex(({ tag }) => thrown.is(tag));
+  const found = tags[at];
+  if (found === undefined) return ' of a tag that is not exported';
+  // Of a function, null too, V8 11 answers something of its own.
+  const values = found.params.map((type, index) =>
+    type === ValueType.funcref ? 'a function' : show(thrown.getArg(found.tag, index)),
+  );
+  return ` ${at} (${values.join(', ')})`;
 }

@@ -80,7 +80,8 @@ function chooseTypes(random: Random, values: ValueType[]): FunctionType[] {
   return [
     ...types,
     { params: [], results: [] },
-    { params: someTypes(random, values, 3), results: [] },
+    // An exception with a vector is none that JavaScript can make.
+    { params: someTypes(random, values, 3).filter((type) => type !== V.v128), results: [] },
     { params: [V.i32], results: [] },
   ];
 }
