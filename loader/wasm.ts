@@ -8,7 +8,16 @@ export type Handle = object & { readonly __handle: never };
 export type Owned = [handle: Handle, address: number];
 
 export interface WasmAddon {
+  /** What an index says of a file that was seen before; `target`: SHA256/NAME. `index`: its path in a store. */
+  wasmKnownImage(
+    path: string,
+    stores: readonly string[],
+    index: string,
+  ): [store: number, target: string, device: number, inode: number] | undefined;
   wasmThread(service: (instance?: number, index?: number) => unknown): ArrayBuffer;
+  /** Addresses for the accelerator (native/v8): of what it calls, and of this thread's runtime. */
+  wasmBridge(): [bridge: number, runtime: number];
+  wasmImage(image: ImageHandle): number;
   wasmShape(image: ImageHandle): [names: string, words: Uint32Array];
   wasmFacts(image: ImageHandle): { sha256: Buffer; sourceSize: number; tier: number; instanceSize: number };
   wasmMemory(buffer: ArrayBuffer | Uint8Array, id: number, maxPages: number): [...Owned, guarded: boolean];
@@ -23,6 +32,7 @@ export interface WasmAddon {
   wasmCellStore(address: number, bytes: number): void;
   /** Indices of the types that functions of JavaScript can be called by. */
   wasmThunkTypes(image: ImageHandle): number[];
+  /** Links and initializes; the status in its slot. `functions`: index and address of each that is compiled code. */
   wasmInstance(
     image: ImageHandle,
     functions: number[],
@@ -31,8 +41,7 @@ export interface WasmAddon {
     globals: number[],
     tags: number[],
     copy: boolean,
-  ): Owned;
-  wasmInitialize(instance: number): void;
+  ): [...Owned, hasStart: boolean];
   wasmStart(instance: number): void;
   wasmRecord(instance: number, place: number, typeIndex: number): number;
   wasmPlaceOf(instance: number, functionIndex: number): number;

@@ -1,5 +1,5 @@
-// From a module to its image, at load: two or three system calls for a file that was seen before, else a comparison with
-// the source that the store keeps. Nothing is hashed, and only node:fs is needed.
+// From a module to its image, at load: three system calls for a file that was seen before (native/wasm/known.cc), else a
+// comparison with the source that the store keeps. Nothing is hashed.
 //
 // The index holds symbolic links that are read and never followed. A name is what is cheap to know of a module, a target
 // says which image that was. Whatever is not of that shape is passed over, and a sample is never believed: the bytes are
@@ -16,6 +16,7 @@ import {
   statSync,
   symlinkSync,
 } from 'node:fs';
+import { wasm } from '../wasm.ts';
 import {
   archNow,
   entryPath,
@@ -23,11 +24,13 @@ import {
   fileKey,
   type ImageArch,
   imageName,
+  indexOf,
   indexPath,
   isSha256,
   MOST_ALIKE,
   parseImageName,
   type ReadPiece,
+  SHA256_DIGITS,
   SOURCE,
   sampleKey,
 } from './layout.ts';
@@ -43,6 +46,8 @@ export interface Found {
   readonly baseline: string;
   /** The kept bytes of the module. */
   readonly source: string;
+  /** Of the image, where it was looked at: device and inode. */
+  readonly file?: string;
 }
 
 export interface FindOptions {
@@ -69,14 +74,23 @@ function rootsNow(): readonly string[] {
 export function imageOfFile(path: string, { roots = rootsNow() }: FindOptions = {}): Found | undefined {
   const arch = archNow();
   if (arch === undefined) return undefined;
-  const status = statSync(path, { bigint: true });
-  if (!status.isFile()) return undefined; // a FIFO would be waited for
-  const key = fileKey(status);
-  for (const root of roots) {
-    const image = followed(root, arch, key);
-    if (image) return image;
+  const known = wasm.wasmKnownImage(path, roots, indexOf(arch));
+  if (known !== undefined) {
+    const [store, target, device, inode] = known;
+    return foundAt(roots[store] as string, target, arch, fileIdentity(device, inode));
   }
+  if (!statSync(path).isFile()) return undefined; // a FIFO would be waited for
   return ofOpenFile(path, arch, roots);
+}
+
+/** Of a file that is there. */
+export const fileIdentity = (device: number, inode: number): string => `${device} ${inode}`;
+
+function foundAt(root: string, target: string, arch: ImageArch, file: string): Found {
+  const sha256 = target.slice(0, SHA256_DIGITS);
+  const entry = entryPath(root, sha256);
+  const image = entry + target.slice(SHA256_DIGITS);
+  return { root, sha256, image, baseline: `${entry}/${imageName(arch)}`, source: `${entry}/${SOURCE}`, file };
 }
 
 function ofOpenFile(path: string, arch: ImageArch, roots: readonly string[]): Found | undefined {
@@ -119,11 +133,6 @@ function bySample(
   return undefined;
 }
 
-function followed(root: string, arch: ImageArch, key: string): Found | undefined {
-  const target = linkTarget(`${indexPath(root, arch)}/${key}`);
-  return target === undefined ? undefined : existing(root, target);
-}
-
 export function linkTarget(path: string): string | undefined {
   try {
     return readlinkSync(path);
@@ -138,11 +147,8 @@ function existing(root: string, target: string): Found | undefined {
   if (sha256 === undefined || name === undefined || more !== undefined || !isSha256(sha256)) return undefined;
   const parsed = parseImageName(name);
   if (parsed === undefined) return undefined;
-  const entry = entryPath(root, sha256);
-  const image = `${entry}/${name}`;
-  if (statSync(image, { throwIfNoEntry: false }) === undefined) return undefined;
-  const baseline = `${entry}/${imageName(parsed.arch)}`;
-  return { root, sha256, image, baseline, source: `${entry}/${SOURCE}` };
+  const status = statSync(`${entryPath(root, sha256)}/${name}`, { throwIfNoEntry: false });
+  return status && foundAt(root, target, parsed.arch, fileIdentity(status.dev, status.ino));
 }
 
 const CHUNK = 256 << 10; // stays in the processor's cache

@@ -24,6 +24,7 @@ export const INSTALLED_FROM = 'installed-from';
 
 const BASELINE = 'baseline';
 const IMAGE_NAME = /^(x86-64|aarch64)-(baseline|[0-9a-f]{16})\.(\d+)\.so$/;
+export const SHA256_DIGITS = 64;
 const SHA256 = /^[0-9a-f]{64}$/;
 
 export type ImageArch = 'x86-64' | 'aarch64';
@@ -38,7 +39,9 @@ export interface ImageName {
 export const isSha256 = (text: string): boolean => SHA256.test(text);
 
 export const entryPath = (root: string, sha256: string): string => `${root}/entries/${sha256}`;
-export const indexPath = (root: string, arch: ImageArch): string => `${root}/index/${arch}.${IMAGE_FORMAT}`;
+/** Of the index, in a store. */
+export const indexOf = (arch: ImageArch): string => `/index/${arch}.${IMAGE_FORMAT}`;
+export const indexPath = (root: string, arch: ImageArch): string => root + indexOf(arch);
 
 export const imageName = (arch: ImageArch, cpu: string = BASELINE): string =>
   `${arch}-${cpu}.${IMAGE_FORMAT}.so`;

@@ -33,6 +33,9 @@ struct wasm_memory {
   void* host;
   bool guarded;    // 8 GiB from base on are its own: what lies behind size traps
   bool has_files;  // some of it is mapped from an image, seen or not
+  // The accelerator's (native/v8): what tells that it has grown.
+  void* buffer;
+  void (*drop_buffer)(void*);
 };
 
 /// Elements are struct wasm_function, or uint64_t in tables of externref and exnref.

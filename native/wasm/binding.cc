@@ -12,7 +12,9 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "bridge.h"
 #include "instance.h"
+#include "known.h"
 #include "runtime.h"
 
 namespace insitu::wasm {
@@ -62,6 +64,9 @@ uint64_t u64_at(const Info& info, size_t index) {
 
 Runtime& runtime_now() { return *current_runtime; }
 
+/// Goes on with what throwToCompiled (runtime/wasm/boundary.ts) left in the slots.
+[[noreturn]] void throw_left(Runtime& runtime);
+
 /// Calls a function of JavaScript that takes its arguments from the slots. Unwinds when it threw.
 void call_script(Runtime& runtime, napi_ref reference) {
   const auto env = static_cast<napi_env>(runtime.env);
@@ -89,6 +94,11 @@ void call_script(Runtime& runtime, napi_ref reference) {
     napi_get_and_clear_last_exception(env, &pending);
     trap(runtime, WASM_TRAP_STACK);
   }
+  throw_left(runtime);
+}
+
+void throw_left(Runtime& runtime) {
+  uint64_t* const slots = runtime.shared.slots;
   double tag;
   memcpy(&tag, &slots[1], sizeof tag);
   const bool uncatchable = slots[3] != 0;
@@ -212,6 +222,47 @@ Image& image_at(const Info& info, size_t index) {
   return *image;
 }
 
+const Bridge bridge = {
+    kBridgeVersion,
+    enter,
+    [](Instance& instance, int32_t place, uint32_t type) { return instance.record(place, type); },
+    [](Instance& instance, size_t bytes) { return instance.attach(bytes); },
+    call_host,
+    throw_left,
+    trap,
+};
+
+/// -> [address of the bridge, of this thread's runtime]: what an accelerator (native/v8) is given.
+Napi::Value bridge_of_thread(const Info& info) {
+  const Napi::Env env = info.Env();
+  Napi::Array pair = Napi::Array::New(env, 2);
+  pair.Set(0u, number(env, &bridge));
+  pair.Set(1u, number(env, &runtime_now()));
+  return pair;
+}
+
+/// (path, stores, index) -> [which store, target, device, inode], or undefined.
+Napi::Value known_image(const Info& info) {
+  const Napi::Env env = info.Env();
+  const auto stores = info[1].As<Napi::Array>();
+  std::vector<std::string> roots(stores.Length());
+  for (uint32_t i = 0; i < roots.size(); i++) {
+    const Napi::Value root = stores[i];
+    roots[i] = root.ToString();
+  }
+  KnownImage found;
+  if (!find_known(std::string(info[0].ToString()).c_str(), roots, info[2].ToString(), found))
+    return env.Undefined();
+  Napi::Array answer = Napi::Array::New(env, 4);
+  answer.Set(0u, found.store);
+  answer.Set(1u, found.target);
+  answer.Set(2u, static_cast<double>(found.device));
+  answer.Set(3u, static_cast<double>(found.inode));
+  return answer;
+}
+
+Napi::Value image_address(const Info& info) { return number(info.Env(), &image_at(info, 0)); }
+
 /// (image) -> [names, shape]: loader/compile/shape.ts says what they hold.
 Napi::Value image_shape(const Info& info) {
   const Napi::Env env = info.Env();
@@ -248,6 +299,7 @@ void forget_memory(Napi::Env, wasm_memory* memory) {
       memories.pop_back();
     }
   }
+  if (memory->drop_buffer != nullptr) memory->drop_buffer(memory->buffer);
   delete memory;
 }
 
@@ -408,12 +460,23 @@ std::vector<T*> addresses_at(const Info& info, size_t index) {
   return list;
 }
 
-/// (image, functions, tables, memories, globals, tags, copy) -> [handle, address]
+void run_initialize(wasm_code, void* instance, uint64_t*) {
+  Instance::of(static_cast<const wasm_instance*>(instance))->initialize();
+}
+
+uint64_t put_status(Runtime& runtime, uint64_t status) { return runtime.shared.slots[kStatusSlot] = status; }
+
+/// (image, functions, tables, memories, globals, tags, copy) -> [handle, address, whether it has a start
+/// function], initialized: status in its slot. `functions`: index and address of each that is not
+/// JavaScript's, in turns.
 Napi::Value make_instance(const Info& info) {
   const Napi::Env env = info.Env();
   const Image& image = image_at(info, 0);
   Links links;
-  links.functions = addresses_at<const wasm_function>(info, 1);
+  links.functions.resize(image.description().imported_functions);
+  const auto functions = addresses_at<const wasm_function>(info, 1);
+  for (size_t i = 0; i + 1 < functions.size(); i += 2)
+    links.functions[reinterpret_cast<uint64_t>(functions[i])] = functions[i + 1];
   links.tables = addresses_at<wasm_table>(info, 2);
   links.memories = addresses_at<wasm_memory>(info, 3);
   links.globals = addresses_at<void>(info, 4);
@@ -422,14 +485,19 @@ Napi::Value make_instance(const Info& info) {
   instance->link(links);
   const LoadedImage loaded = image_of_handle(info, 0);
   instance->set_source(loaded.fd, loaded.start, info[6].ToBoolean());
-  Napi::Array pair = Napi::Array::New(env, 2);
+  Napi::Array pair = Napi::Array::New(env, 3);
   pair.Set(1u, number(env, instance->base()));
+  pair.Set(2u, image.description().start != 0);
   state_of(runtime_now()).instances.insert(instance.get());
   if (instance->may_hold_exceptions()) runtime_now().keeps_exceptions = true;
+  const Record record{{0, nullptr, instance->base(), nullptr}, run_initialize};
+  put_status(runtime_now(), enter(runtime_now(), record));
   pair.Set(0u, Napi::External<Instance>::New(env, instance.release(), [](Napi::Env at, Instance* old) {
-             for (const Host& host : old->hosts())
+             for (const Host& host : old->hosts()) {
                if (host.reference != nullptr)
                  napi_delete_reference(at, static_cast<napi_ref>(host.reference));
+               if (host.drop_direct != nullptr) host.drop_direct(host.direct);
+             }
              if (current_runtime != nullptr) state_of(*current_runtime).instances.erase(old);
              delete old;
            }));
@@ -438,20 +506,6 @@ Napi::Value make_instance(const Info& info) {
 
 Instance& instance_at(const Info& info, size_t index) {
   return *Instance::of(pointer_at<const wasm_instance>(info, index));
-}
-
-uint64_t put_status(Runtime& runtime, uint64_t status) { return runtime.shared.slots[kStatusSlot] = status; }
-
-void run_initialize(wasm_code, void* instance, uint64_t*) {
-  Instance::of(static_cast<const wasm_instance*>(instance))->initialize();
-}
-
-/// (instance): status in its slot.
-Napi::Value initialize(const Info& info) {
-  Instance& instance = instance_at(info, 0);
-  const Record record{{0, nullptr, instance.base(), nullptr}, run_initialize};
-  put_status(instance.runtime(), enter(instance.runtime(), record));
-  return info.Env().Undefined();
 }
 
 /// (instance, place, type index) -> address of a record for the record slot; it begins with the function's
@@ -639,6 +693,9 @@ void add_exports(Napi::Env env, Napi::Object exports, LoadedImage (*image_at)(co
     exports.Set(name, Napi::Function::New(env, function, name));
   };
   set("wasmThread", caught<start_thread>);
+  set("wasmKnownImage", caught<known_image>);
+  set("wasmBridge", caught<bridge_of_thread>);
+  set("wasmImage", caught<image_address>);
   set("wasmShape", caught<image_shape>);
   set("wasmFacts", caught<image_facts>);
   set("wasmMemory", caught<make_memory>);
@@ -653,7 +710,6 @@ void add_exports(Napi::Env env, Napi::Object exports, LoadedImage (*image_at)(co
   set("wasmCellStore", caught<store_cell>);
   set("wasmThunkTypes", caught<thunk_types>);
   set("wasmInstance", caught<make_instance>);
-  set("wasmInitialize", caught<initialize>);
   set("wasmStart", caught<start>);
   set("wasmRecord", caught<make_record>);
   set("wasmPlaceOf", caught<place_of>);

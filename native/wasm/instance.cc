@@ -123,11 +123,6 @@ void Instance::link(const Links& links) {
   for (uint32_t i = 0; i < d.keys.count; i++) at<uint64_t>(d.keys_at)[i] = image_.key_of(keys[i]);
 }
 
-uint32_t Instance::function_type(uint32_t index) const {
-  const auto* shape = image_.list<uint32_t>(image_.description().shape);
-  return shape[shape[4] + index];
-}
-
 void Instance::make_host(uint32_t index) {
   Host& host = hosts_.emplace_back();
   host.head.runtime = &runtime_.shared;
@@ -387,6 +382,10 @@ void Instance::collect_references(std::vector<uint64_t>& words) const {
   for (uint32_t i = 0; i < d.globals.count; i++)
     if (image_.list<Global>(d.globals)[i].type == kExternalReference)
       words.push_back(*static_cast<const uint64_t*>(global(i)));
+}
+
+void* Instance::attach(size_t bytes) {
+  return attached_.emplace_back(std::make_unique<uint8_t[]>(bytes)).get();
 }
 
 Record* Instance::start_function() {

@@ -44,7 +44,10 @@ class Instance {
   void link(const Links& links);
   void set_source(int file, uint64_t start, bool copy) { file_ = file, start_ = start, copy_ = copy; }
   const std::vector<Host>& hosts() const { return hosts_; }
-  uint32_t function_type(uint32_t index) const;
+  uint32_t function_type(uint32_t index) const {
+    const auto* shape = image_.list<uint32_t>(image_.description().shape);
+    return shape[shape[4] + index];
+  }
   /// The instantiation proper (core specification 4.5.4): globals, tables, elements, data. May trap: within
   /// enter.
   void initialize();
@@ -55,6 +58,8 @@ class Instance {
   Record* record(int32_t place, uint32_t type);
   /// Null where there is none.
   Record* start_function();
+  /// Zeros, kept as long as the instance.
+  void* attach(size_t bytes);
 
   void table_init(uint32_t table, uint32_t segment, uint64_t at, uint32_t source, uint32_t count);
   void memory_init(uint32_t memory, uint32_t segment, uint64_t at, uint32_t source, uint32_t size);
@@ -91,6 +96,7 @@ class Instance {
   uint8_t* base_;
   std::vector<std::unique_ptr<Record>> records_;
   std::vector<Host> hosts_;
+  std::vector<std::unique_ptr<uint8_t[]>> attached_;
   int file_ = -1;
   uint64_t start_ = 0;
   bool copy_ = false;

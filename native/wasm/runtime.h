@@ -37,6 +37,9 @@ struct Host {
   uint8_t* owner = nullptr;   // the instance that imports it
   uint32_t index = 0;         // among its imported functions
   void* reference = nullptr;  // napi_ref, weak, since the first call: the owner keeps the function
+  // The accelerator's (native/v8), since the first call.
+  void* direct = nullptr;
+  void (*drop_direct)(void*) = nullptr;
 };
 
 constexpr uint32_t kMaxTraceFrames = 64;

@@ -189,14 +189,27 @@ interface Plan {
 
 const UNUSED: Slots = f64;
 
-export function planOf(owner: Callee, index: number, place: number): Plan {
-  const typeIndex = owner.shape.functionTypeIndex(index);
-  const { params, results } = owner.shape.type(typeIndex);
-  for (const type of [...params, ...results])
+function calledType(owner: Callee, index: number): FunctionType {
+  const found = owner.shape.type(owner.shape.functionTypeIndex(index));
+  for (const type of [...found.params, ...found.results])
     if (type === Type.V128 || type === Type.EXNREF)
       throw new TypeError('type incompatibility when transforming from/to JS');
+  return found;
+}
+
+const recordOf = (owner: Callee, index: number, place: number): number =>
+  wasm.wasmRecord(owner.instance, place, owner.shape.functionTypeIndex(index));
+
+/** Takes any arguments. */
+export function generalCallOf(owner: Callee, index: number, place: number): (args: unknown[]) => unknown {
+  const { params, results } = calledType(owner, index);
+  return generalCall(recordOf(owner, index, place), owner.memories, params, results);
+}
+
+export function planOf(owner: Callee, index: number, place: number): Plan {
+  const { params, results } = calledType(owner, index);
   const { memories } = owner;
-  const record = wasm.wasmRecord(owner.instance, place, typeIndex);
+  const record = recordOf(owner, index, place);
   const numbers = params.map(numberView);
   const [first] = results;
   const isPlain = results.length === 0 || (results.length === 1 && numberView(first as ValueType) !== null);

@@ -1,6 +1,6 @@
 // A compiled module, mapped: what Modules share that are of the same image.
 import { readFileSync, statSync } from 'node:fs';
-import type { Found } from '../../loader/images/find.ts';
+import { type Found, fileIdentity } from '../../loader/images/find.ts';
 import type { ImageHandle } from '../../loader/native.ts';
 import { loadWasmImage, wasm } from '../../loader/wasm.ts';
 import { type ExportMaker, exportMaker } from './export-source.ts';
@@ -15,6 +15,7 @@ export class CompiledImage {
   readonly handle: ImageHandle;
   readonly sourcePath: string | null;
   private known: Shape | undefined;
+  private knownAddress: number | undefined;
   private instances = 0;
   private maker: ExportMaker | null = null;
 
@@ -30,6 +31,12 @@ export class CompiledImage {
     return this.known;
   }
 
+  /** Of the image in the addon, for the accelerator. */
+  get address(): number {
+    this.knownAddress ??= wasm.wasmImage(this.handle);
+    return this.knownAddress;
+  }
+
   /** From the second instance on: a module that is instantiated once does not pay for it. */
   exportMaker(): ExportMaker | null {
     if (++this.instances === 2) this.maker = exportMaker(this.shape);
@@ -43,14 +50,22 @@ export class CompiledImage {
   }
 }
 
+function identityOf(path: string): string {
+  const { dev, ino } = statSync(path);
+  return fileIdentity(dev, ino);
+}
+
 const images = new Map<string, CompiledImage>();
 
 export const openImages = (): CompiledImage[] => [...images.values()];
 
 /** The image at a path; one that was mapped before is used again while it is the same file. @throws LoadError */
-export function openImage(path: string, source: string | null = null): CompiledImage {
-  const { dev, ino } = statSync(path);
-  const key = `${policy.place} ${dev} ${ino}`;
+export function openImage(
+  path: string,
+  source: string | null = null,
+  file: string = identityOf(path),
+): CompiledImage {
+  const key = `${policy.place} ${file}`;
   let image = images.get(key);
   if (image === undefined) {
     image = new CompiledImage(path, source, policy.place, policy.requireInPlace);
@@ -60,9 +75,9 @@ export function openImage(path: string, source: string | null = null): CompiledI
 }
 
 /** The image that was made for this CPU, or else the one for any. @throws LoadError */
-export function openFound({ image, baseline, source }: Found): CompiledImage {
+export function openFound({ image, baseline, source, file }: Found): CompiledImage {
   try {
-    return openImage(image, source);
+    return openImage(image, source, file);
   } catch (error) {
     if (image === baseline || (error as { code?: string }).code !== 'ERR_CPU') throw error;
     return openImage(baseline, source);

@@ -1,8 +1,9 @@
 // Instantiation of a compiled module (JS API 5.2: instantiate the core of a WebAssembly module).
 import { type Handle, wasm } from '../../loader/wasm.ts';
-import { forgetTag, i32, onImportCalled, raise, STATUS_32 } from './boundary.ts';
+import { accelerator, startAccelerator } from './accelerator.ts';
+import { forgetTag, i32, onImportCalled, raise, STATUS_32, throwToCompiled } from './boundary.ts';
 import type { ExportMaker } from './export-source.ts';
-import { type AnyFunction, type Callee, dispatcherOf, exportedFunction } from './function.ts';
+import { type AnyFunction, type Callee, dispatcherOf, exportedFunction, generalCallOf } from './function.ts';
 import {
   type FunctionOwner,
   originOf,
@@ -14,7 +15,8 @@ import { type GlobalState, GlobalState as GlobalStateClass, globalFor, globalSta
 import type { CompiledImage } from './image.ts';
 import { putImmutable } from './immutable-import.ts';
 import { checkFunction, checkMemory, checkTag } from './link-check.ts';
-import { createMemory, type MemoryState, NO_MEMORY, stateOf, type Watched } from './memory.ts';
+import { createMemory, MemoryState, NO_MEMORY, stateOf, type Watched } from './memory.ts';
+import type { ImportReads } from './reads.ts';
 import {
   EXPORT_WORDS,
   FUNCTION,
@@ -43,7 +45,17 @@ export class ImportMismatch extends Error {
   }
 }
 
-onImportCalled((instance, index) => (ownerOf(instance) as LinkedInstance).bind(index));
+const linkedAt = (instance: number): LinkedInstance => ownerOf(instance) as LinkedInstance;
+
+onImportCalled((instance, index) => linkedAt(instance).bind(index));
+startAccelerator({
+  raise,
+  throwToCompiled,
+  callGeneral: (owner, index, place, args) => (owner as LinkedInstance).callGeneral(index, place, args),
+  otherExport: (owner, kind, index) => (owner as LinkedInstance).exportOf(kind, index),
+  refresh: (instance) => linkedAt(instance).refresh(),
+  target: (instance, index) => linkedAt(instance).directTarget(index),
+});
 
 /** Something that only V8 can link. */
 export class NeedsV8 extends Error {}
@@ -63,32 +75,36 @@ export class LinkedInstance implements Callee, FunctionOwner {
   /** Imported functions that are somebody's exported ones: they are exported as themselves. */
   private readonly foreign = new Set<number>();
   private registered = false;
-  /** Functions of JavaScript that it imports, and what compiled code calls for them. */
-  private readonly targets: (AnyFunction | undefined)[] = [];
+  /** What it imports: that is kept for as long as itself, and so is what compiled code calls for functions. */
+  private readonly imported: unknown[];
   private readonly dispatchers: (() => void)[] = [];
+  /** Of functions with values that are no numbers. */
+  private readonly general = new Map<number, (args: unknown[]) => unknown>();
+  /** As accelerator.ts has it. */
+  private watchedMemory = 0;
+  private ownExports: V8Type.Exports | null = null;
   /** What compiled code of this instance refers to without JavaScript's knowing. */
   private readonly keeps = new Set<object>();
   private readonly handle: Handle;
   readonly instance: number;
 
+  private readonly hasStart: boolean;
+
   /** Links and initializes; the start function has not run. */
-  constructor(image: CompiledImage, imports: unknown[]) {
+  constructor(image: CompiledImage, reads: ImportReads) {
     this.image = image;
     this.shape = image.shape;
-    const links = this.link(imports);
-    [this.handle, this.instance] = wasm.wasmInstance(
-      image.handle,
-      links.functions,
-      links.tables,
-      links.memories,
-      links.globals,
-      links.tags,
-      image.place === 'copy',
-    );
+    this.imported = reads.values;
+    const links = this.link(reads);
+    const { functions, tables, memories, globals, tags } = links;
+    const isCopy = image.place === 'copy';
+    const made = wasm.wasmInstance(image.handle, functions, tables, memories, globals, tags, isCopy);
+    this.handle = made[0];
+    this.instance = made[1];
+    this.hasStart = made[2];
     this.keeps.add(this.handle);
     registerOwner(this);
     this.forgetTags();
-    wasm.wasmInitialize(this.instance);
     if (i32[STATUS_32] !== 0) raise();
   }
 
@@ -98,36 +114,62 @@ export class LinkedInstance implements Callee, FunctionOwner {
 
   /** At the first call of an imported function. */
   bind(index: number): () => void {
-    const dispatcher = dispatcherOf(this, index, this.targets[index] as AnyFunction);
+    const dispatcher = dispatcherOf(this, index, this.targetOf(index));
     this.dispatchers.push(dispatcher);
     return dispatcher;
   }
 
+  private targetOf(index: number): AnyFunction {
+    return this.imported[this.shape.importOfFunction(index)] as AnyFunction;
+  }
+
+  /** What the accelerator may call by itself. */
+  directTarget(index: number): AnyFunction | undefined {
+    return this.watchedMemory < 0 ? undefined : this.targetOf(index);
+  }
+
+  callGeneral(index: number, place: number, args: unknown[]): unknown {
+    let call = this.general.get(index);
+    if (call === undefined) {
+      call = generalCallOf(this, index, place);
+      this.general.set(index, call);
+    }
+    return call(args);
+  }
+
+  refresh(): void {
+    for (const memory of this.memories) memory.refresh();
+  }
+
   // ---- imports
 
-  private link(imports: unknown[]) {
-    const functions: number[] = [];
-    const tables: number[] = [];
-    const globals: number[] = [];
-    const tags: number[] = [];
-    const { shape } = this;
-    shape.imports.forEach(({ kind }, index) => {
-      const value = imports[index];
-      if (kind === 'function') functions.push(this.linkFunction(index, functions.length, value));
-      else if (kind === 'table') tables.push(this.linkTable(index, tables.length, value));
-      else if (kind === 'memory') this.linkMemory(index, value);
-      else if (kind === 'global') globals.push(this.linkGlobal(index, globals.length, value));
-      else tags.push(this.linkTag(index, tags.length, value));
-    });
-    for (let i = this.linear.length; i < shape.memoryCount; i++)
-      this.linear.push(createMemory(shape.memory(i)));
-    for (const state of this.linear) {
+  private link({ special, values }: ImportReads) {
+    const links: Links = { functions: [], tables: [], memories: [], globals: [], tags: [] };
+    const { shape, linear } = this;
+    for (let i = 0; i < special.length; i += 2) {
+      const at = special[i] as number;
+      this.linkOne(shape.importKind(at), at, special[i + 1] as number, values[at], links);
+    }
+    for (let i = linear.length; i < shape.memoryCount; i++) linear.push(createMemory(shape.memory(i)));
+    for (const state of linear) {
       if (!state.guarded && !state.is64)
         throw new NeedsV8('needs memories with guard pages, which V8 gives none here');
       this.watch(state);
+      links.memories.push(state.address);
     }
     if (this.memories.length === 0) this.memories.push(NO_MEMORY);
-    return { functions, tables, globals, tags, memories: this.linear.map(({ address }) => address) };
+    this.watchedMemory = watchedOf(this.memories);
+    return links;
+  }
+
+  private linkOne(kind: number, at: number, index: number, value: unknown, links: Links): void {
+    if (kind === FUNCTION) {
+      const address = this.linkFunction(at, index, value);
+      if (address !== 0) links.functions.push(index, address);
+    } else if (kind === TABLE) links.tables.push(this.linkTable(at, index, value));
+    else if (kind === MEMORY) this.linkMemory(at, value);
+    else if (kind === GLOBAL) links.globals.push(this.linkGlobal(at, index, value));
+    else links.tags.push(this.linkTag(at, index, value));
   }
 
   private watch(memory: Watched): void {
@@ -153,7 +195,6 @@ export class LinkedInstance implements Callee, FunctionOwner {
       if (wrong !== null) throw new ImportMismatch(at, wrong);
       this.passOn(index, value);
     }
-    this.targets[index] = value as AnyFunction;
     return 0;
   }
 
@@ -282,9 +323,17 @@ export class LinkedInstance implements Callee, FunctionOwner {
   }
 
   private knownFunction(index: number): AnyFunction | undefined {
-    if (this.maker === null) return this.functions.get(index);
-    const at = this.maker.at.get(index);
+    if (this.ownExports !== null) this.findExported(this.ownExports);
+    const at = this.maker?.at.get(index);
     return at === undefined ? this.functions.get(index) : this.made[at];
+  }
+
+  /** What the accelerator made is known by its name alone until somebody asks. */
+  private findExported(exports: V8Type.Exports): void {
+    this.ownExports = null;
+    this.shape.forEachExport((name, kind, index) => {
+      if (kind === FUNCTION) this.functions.set(index, exports[name] as AnyFunction);
+    });
   }
 
   private placeOf(index: number): number {
@@ -295,14 +344,18 @@ export class LinkedInstance implements Callee, FunctionOwner {
     return this.knownFunction(index) ?? this.newFunction(index, place);
   }
 
-  private exportOf(kind: number, index: number): unknown {
+  exportOf(kind: number, index: number): unknown {
+    if (kind === FUNCTION) return this.functionAt(index);
     if (kind === MEMORY) return (this.linear[index] as MemoryState).memory;
     if (kind === TABLE) return tableFor(this.tableAt(index));
     return kind === GLOBAL ? globalFor(this.globalAt(index)) : this.tagAt(index);
   }
 
   private newFunction(index: number, place: number): AnyFunction {
-    const made = exportedFunction(this, index, place);
+    const made =
+      accelerator === null
+        ? exportedFunction(this, index, place)
+        : accelerator.makeFunction(this.instance, this, this.watchedMemory, index, place);
     this.functions.set(index, made);
     if (this.registered) registerFunction(made, { owner: this, index, place });
     return made;
@@ -310,6 +363,7 @@ export class LinkedInstance implements Callee, FunctionOwner {
 
   registerFunctions(): void {
     this.registered = true;
+    if (this.ownExports !== null) this.findExported(this.ownExports);
     for (const [index, at] of this.maker?.at ?? [])
       registerFunction(this.made[at] as AnyFunction, { owner: this, index, place: this.placeOf(index) });
     for (const [index, made] of this.functions)
@@ -347,6 +401,13 @@ export class LinkedInstance implements Callee, FunctionOwner {
   }
 
   exports(): V8Type.Exports {
+    if (accelerator === null) return this.exportsOfScript();
+    const exports = accelerator.makeExports(this.instance, this, this.watchedMemory);
+    this.ownExports = exports;
+    return exports;
+  }
+
+  private exportsOfScript(): V8Type.Exports {
     const object: Record<string, unknown> = Object.create(null);
     this.maker = this.image.exportMaker();
     if (this.maker !== null) this.made = this.maker.make(this);
@@ -365,9 +426,25 @@ export class LinkedInstance implements Callee, FunctionOwner {
 
   /** Runs the start function, where there is one. */
   start(): void {
+    if (!this.hasStart) return;
     wasm.wasmStart(this.instance);
     if (i32[STATUS_32] !== 0) raise();
   }
+}
+
+interface Links {
+  functions: number[];
+  tables: number[];
+  memories: number[];
+  globals: number[];
+  tags: number[];
+}
+
+/** As accelerator.ts has it. */
+function watchedOf([memory, ...others]: readonly Watched[]): number {
+  if (others.length > 0) return -1;
+  if (!(memory instanceof MemoryState)) return 0;
+  return memory.guarded && !memory.shared && !memory.is64 ? memory.address : -1;
 }
 
 function exceeds({ max }: Limits, wanted: number): string | null {

@@ -1,6 +1,7 @@
 // Linear memories: V8's own WebAssembly.Memory, which compiled code uses in place. Its base never moves; its size may
 // change whenever JavaScript runs, and an old buffer tells that by its own length.
 import { type Handle, wasm } from '../../loader/wasm.ts';
+import { accelerator } from './accelerator.ts';
 import type { Limits } from './shape.ts';
 import type * as V8Type from './v8.ts';
 import { V8 } from './v8.ts';
@@ -34,6 +35,11 @@ export class MemoryState {
       id,
       limits?.max ?? MAX_PAGES,
     );
+    this.watch();
+  }
+
+  private watch(): void {
+    if (!this.shared) accelerator?.watchMemory(this.address, this.buffer);
   }
 
   /** @throws RangeError as V8's */
@@ -56,6 +62,7 @@ export class MemoryState {
     this.buffer = buffer;
     this.size = buffer.byteLength;
     wasm.wasmMemoryUpdate(this.address, this.shared ? new Uint8Array(buffer) : buffer);
+    this.watch();
   }
 }
 

@@ -51,7 +51,7 @@ function refusal(image: CompiledImage, reads: ImportReads, text: string, error: 
 function read(image: CompiledImage, imports: unknown, text: string): ImportReads {
   const reads = new ImportReads(imports);
   try {
-    reads.read(image.shape.imports);
+    reads.read(image);
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error;
     const judgement = judge(image, reads, text, false);
@@ -63,7 +63,7 @@ function read(image: CompiledImage, imports: unknown, text: string): ImportReads
 
 function link(image: CompiledImage, reads: ImportReads, text: string): LinkedInstance {
   try {
-    return new LinkedInstance(image, reads.values);
+    return new LinkedInstance(image, reads);
   } catch (error) {
     if (error instanceof NeedsV8) throw new LeftToV8(error.message, reads);
     if (error instanceof ImportMismatch) {

@@ -1,42 +1,59 @@
 // Imports are read once, in the order of Module.imports (JS API: read the imports); whoever links afterwards is shown
 // what was read.
+import { type Accelerator, accelerator } from './accelerator.ts';
 import { isObject } from './face.ts';
-import type { ImportEntry } from './shape.ts';
+import type { CompiledImage } from './image.ts';
+import type { Shape } from './shape.ts';
 
 /** A value as another engine is to see it. */
 export type Twin = (value: unknown, module: PropertyKey, name: PropertyKey) => unknown;
-
-interface Read {
-  group: unknown;
-  value: unknown;
-}
 
 /** The first import that cannot be read: there is no object to read it from. */
 export class Unreadable extends Error {}
 
 export class ImportReads {
   private readonly imports: unknown;
-  private readonly reads: Read[] = [];
-  readonly values: unknown[] = [];
+  private groups: unknown[] = [];
+  values: unknown[] = [];
+  /**
+   * Position, and index among those of its kind, of each import that may be more than a function of a script. All of
+   * them, where no accelerator tells.
+   */
+  special: number[] = [];
 
   /** @throws what getters throw; Unreadable after which replay() shows why */
   constructor(imports: unknown) {
     this.imports = imports;
   }
 
-  read(entries: readonly ImportEntry[]): unknown[] {
-    if (entries.length === 0) return this.values;
+  read(image: CompiledImage): void {
+    if (accelerator === null) this.readAll(image.shape);
+    else if (this.readFast(accelerator, image.address))
+      throw new Unreadable('no object to read imports from');
+  }
+
+  private readFast({ readImports }: Accelerator, image: number): boolean {
+    const read = readImports(image, this.imports);
+    this.groups = read[0];
+    this.values = read[1];
+    this.special = read[2];
+    return read[3];
+  }
+
+  private readAll(shape: Shape): void {
+    if (shape.imports.length === 0) return;
     if (!isObject(this.imports)) throw new Unreadable('no import object');
-    const { imports, reads, values } = this;
-    for (const { module, name } of entries) {
+    const { imports, groups, values, special } = this;
+    const counts = new Map<string, number>();
+    for (const { module, name, kind } of shape.imports) {
       const group: unknown = (imports as Record<string, unknown>)[module];
-      const read: Read = { group, value: undefined };
-      reads.push(read);
+      groups.push(group);
       if (!isObject(group)) throw new Unreadable(`"${module}" is no object`);
-      read.value = (group as Record<string, unknown>)[name];
-      values.push(read.value);
+      const index = counts.get(kind) ?? 0;
+      counts.set(kind, index + 1);
+      special.push(values.length, index);
+      values.push((group as Record<string, unknown>)[name]);
     }
-    return values;
   }
 
   /** An import object that gives what was read, in that order, to one more reader. */
@@ -44,9 +61,10 @@ export class ImportReads {
     if (!isObject(this.imports)) return this.imports;
     let next = 0;
     return reader((module) => {
-      const read = this.reads[next++];
-      if (!isObject(read?.group)) return read?.group;
-      return reader((name) => twin(read.value, module, name));
+      const at = next++;
+      const group = this.groups[at];
+      if (!isObject(group)) return group;
+      return reader((name) => twin(this.values[at], module, name));
     });
   }
 }

