@@ -265,8 +265,8 @@ function checkNode(node: string, files: Record<string, string>): void {
   });
   check(`${version}: WebAssembly, with this Node's accelerator and without one`, () => {
     const modules = outputOf(node, ['-p', 'process.versions.modules'], consumer).trim();
-    const directory = join(consumer, 'node_modules/insitu/prebuilds/linux-x64');
-    want(existsSync(join(directory, `insitu-v8-${modules}.node`)), `no accelerator for ${modules}`);
+    const prebuilds = join(consumer, 'node_modules/insitu/prebuilds/linux-x64');
+    want(existsSync(join(prebuilds, `insitu-v8-${modules}.node`)), `no accelerator for ${modules}`);
     for (const setting of ['1', '0']) {
       const env = {
         ...{ ...forRegistry, INSITU_STORE: join(directory, 'store') },
