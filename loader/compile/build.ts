@@ -23,6 +23,8 @@ export interface BuildOptions {
   compiler?: Compiler;
   /** How many compilers at once; the cores of the machine, if not said. */
   jobs?: number;
+  /** Of CPU that a compiler may take for a unit; by its size, if not said. */
+  seconds?: number;
   signal?: AbortSignal;
   onProgress?: Progress;
   /** What errors are said to be about; `output` if not said. */
@@ -31,7 +33,7 @@ export interface BuildOptions {
 
 /**
  * Compiles and links one image; the same units and compiler give the same bytes.
- * @throws LoadError ERR_COMPILER (no compiler for that), ERR_COMPILE (the unit, and what the compiler said; or an image
+ * @throws UnsupportedFeature (code that takes a compiler too long), LoadError ERR_COMPILER (no compiler for that), ERR_COMPILE (the unit, and what the compiler said; or an image
  *   that is not what images are), ENOSPC; the signal's reason. Nothing is left behind then, and no process.
  */
 export async function buildImage(options: BuildOptions): Promise<void> {
@@ -58,9 +60,9 @@ export type InWorkshop = Omit<BuildOptions, 'directory' | 'signal'>;
 /** A directory of one build among those of a workshop, and what is compiled there for what. */
 export function roomFor(
   workshop: Workshop,
-  { compiler = findCompiler(), arch = hostArch(), cpu, tier }: Omit<InWorkshop, 'units' | 'output'>,
+  { compiler = findCompiler(), arch = hostArch(), cpu, tier, seconds }: Omit<InWorkshop, 'units' | 'output'>,
 ): Room {
-  return { workshop, directory: workshop.room(), compiler, target: { arch, cpu, tier } };
+  return { workshop, directory: workshop.room(), compiler, target: { arch, cpu, tier }, seconds };
 }
 
 /** The largest first: nothing waits for it in the end. */

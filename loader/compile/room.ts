@@ -2,7 +2,9 @@
 import { renameSync, rmSync } from 'node:fs';
 import { copyFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { LoadError } from '../error.ts';
 import { checkImage } from './check-image.ts';
+import { UnsupportedFeature } from './module.ts';
 import { seal } from './seal.ts';
 import { textSize } from './sections.ts';
 import { type Compiler, compileFlags, linkFlags, type Target } from './toolchain.ts';
@@ -21,6 +23,18 @@ export interface Room {
   readonly directory: string;
   readonly compiler: Compiler;
   readonly target: Target;
+  /** Of CPU that a compiler may take; by the size of the units, if not said. */
+  readonly seconds: number | undefined;
+}
+
+/** Of CPU, which is ten times what large programs take; some functions take compilers the square of their size. */
+const SECONDS = 60;
+const BYTES_A_SECOND = 50_000;
+const MOST_SECONDS = 180;
+
+function secondsFor(units: readonly Unit[]): number {
+  const bytes = units.reduce((sum, { text }) => sum + text.length, 0);
+  return Math.min(MOST_SECONDS, Math.ceil(SECONDS + bytes / BYTES_A_SECOND));
 }
 
 /** The file that a unit becomes: as compilers call it when nothing else is said. */
@@ -43,14 +57,20 @@ export function memoryFor(units: readonly Unit[]): number {
 
 /**
  * Compiles units by one compiler, one after the other. Their text is gone then, which may be a quarter of a GiB of all.
- * @throws LoadError ERR_COMPILE, ENOSPC; the signal's reason
+ * @throws UnsupportedFeature when that takes longer than can be waited for; LoadError ERR_COMPILE, ENOSPC; the signal's reason
  */
 export async function compileUnits(room: Room, units: readonly Unit[], about: string): Promise<void> {
   const { workshop, directory, compiler, target } = room;
   const names = units.map(({ name }) => name);
   for (const { name, text } of units) await writeFile(join(directory, name), text);
   const args = [...compileFlags(compiler, target), ...flagsFor(compiler, units), '-c', ...names];
-  await workshop.run(compiler.command[0], args, about, directory);
+  const seconds = room.seconds ?? secondsFor(units);
+  try {
+    await workshop.run(compiler.command[0], args, about, directory, seconds);
+  } catch (error) {
+    if ((error as LoadError).code !== 'ERR_CPU_TIME') throw error;
+    throw new UnsupportedFeature(`code that takes a C compiler more than ${seconds} s`, 0);
+  }
   for (const name of names) await rm(join(directory, name));
 }
 
@@ -75,7 +95,7 @@ export async function linkImage(
   const text = objects.reduce((sum, object) => sum + textSize(join(directory, object)), 0);
   const made = `image${++images}`;
   const args = [...linkFlags(compiler, target, text), ...objects, '-o', made];
-  await workshop.run(compiler.command[0], args, `${about}: linking`, directory);
+  await workshop.run(compiler.command[0], args, `${about}: linking`, directory, MOST_SECONDS);
   const image = join(directory, made);
   checkImage(image);
   seal(image);

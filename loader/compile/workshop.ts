@@ -24,6 +24,10 @@ for round in 1 2 3 4; do
 done
 `;
 
+/** Runs what follows, each process of it with so many seconds of CPU. */
+const LIMITED = 'ulimit -S -t "$0"; exec "$@"';
+const NOT_FOUND = 127; // sh(1)
+
 /** Compiler processes in a directory; `await using` ends them all and removes it. */
 export class Workshop implements AsyncDisposable {
   readonly directory: string;
@@ -56,16 +60,19 @@ export class Workshop implements AsyncDisposable {
    * Runs a program to its end.
    * @param about what the messages are about: a source, a unit
    * @param directory what file names in `args` are relative to
-   * @throws LoadError ERR_COMPILE with its exit code and the first lines of its stderr; ENOSPC; the signal's reason
+   * @param seconds of CPU that it may take
+   * @throws LoadError ERR_COMPILE with its exit code and the first lines of its stderr, ERR_CPU_TIME when it took more;
+   *   ENOSPC; the signal's reason
    */
   async run(
     program: string,
     args: readonly string[],
     about: string,
-    directory = this.directory,
+    directory: string,
+    seconds: number,
   ): Promise<void> {
     this.#signal?.throwIfAborted();
-    const child = spawn(program, args, {
+    const child = spawn('/bin/sh', ['-c', LIMITED, `${seconds}`, program, ...args], {
       cwd: directory,
       env: environmentOf(this.directory),
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -138,6 +145,9 @@ function failureOf(
 ): { code: string; text: string } | undefined {
   if (error) return { code: error.code ?? 'ERR_COMPILE', text: `${program} cannot be run: ${error.message}` };
   if (exitCode === 0) return undefined;
+  if (exitCode === NOT_FOUND) return { code: 'ENOENT', text: `${program} cannot be run: ${errors.trim()}` };
+  if (signal === 'SIGXCPU' || /CPU time limit exceeded/.test(errors))
+    return { code: 'ERR_CPU_TIME', text: `${program} took too long` };
   const lines = errors.split('\n').filter((line) => !QUOTED.test(line));
   const told = lines.slice(0, LINES_TOLD).join('; ') || 'it said nothing';
   const how = signal === null ? `exit code ${exitCode}` : `${signal}`;

@@ -20,6 +20,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type BuildOptions, buildImage, type Unit } from '../../loader/compile/build.ts';
 import { checkImage } from '../../loader/compile/check-image.ts';
+import { UnsupportedFeature } from '../../loader/compile/module.ts';
 import { availableMemory, schedule } from '../../loader/compile/schedule.ts';
 import { ElfFile, textSize } from '../../loader/compile/sections.ts';
 import { compileFlags, findCompiler, hostArch } from '../../loader/compile/toolchain.ts';
@@ -234,6 +235,25 @@ failures('a compiler that is none, or is killed', async () => {
   assert.match(error.message, /ended with SIGKILL: it said nothing/);
   const gone = await failing([answer], { compiler: { ...compiler, command: ['/nowhere/cc'] } });
   assert.is(gone.code, 'ENOENT');
+});
+
+failures('code that takes a compiler too long: no hang, and V8 runs it', async () => {
+  const square = c(
+    `${exported} int f(int a) { ${'if (a) a = a + 1;\n'.repeat(6000)} return a; }`,
+    'square.c',
+  );
+  const spinning = join(emptyDirectory(), 'cc');
+  writeFileSync(spinning, '#!/bin/sh\nwhile :; do :; done\n');
+  chmodSync(spinning, 0o755);
+  const compiler = { ...findCompiler(), command: [spinning] as [string] };
+  for (const [units, options] of [
+    [[square], { tier: 'best' }],
+    [[answer, data], { compiler }],
+  ] as [Unit[], Partial<BuildOptions>][]) {
+    const error: unknown = await failing(units, { ...options, seconds: 1 });
+    assert.instance(error, UnsupportedFeature);
+    assert.is((error as UnsupportedFeature).message, 'uses code that takes a C compiler more than 1 s');
+  }
 });
 
 failures('no compiler at all: what to install', () => {

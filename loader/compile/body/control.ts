@@ -1,17 +1,27 @@
 // Structured control as labels and gotos (core specification 4.4.8). What ends a reachable stretch answers whether the
 // instruction after it can be reached.
+
+import { UnsupportedFeature } from '../module.ts';
 import { endOfCatching } from './catching.ts';
 import type { FrameKind } from './frame.ts';
 import { blockType, labels } from './immediates.ts';
 import { assignments, finishArm, jump, labelTypes, peek, pushVariables, returnOf } from './jumps.ts';
 import type { FunctionWriter } from './writer.ts';
 
-/** block, loop and a legacy try. */
+/** Loops and conditions in each other take a C compiler the square of this in time and memory: here 5 s and 500 MB. */
+const MOST_NESTED = 10_000;
+
+function checkNesting(w: FunctionWriter): void {
+  if (w.frames.length > MOST_NESTED) throw new UnsupportedFeature('deep-nesting', w.reader.at);
+}
+
+/** block, loop and a legacy try. @throws UnsupportedFeature for a loop that is nested too deeply */
 export function enter(w: FunctionWriter, kind: FrameKind): void {
   const { params, results } = blockType(w.reader, w.module.types);
   w.settleFrom(0);
   const frame = w.frame(kind, params, results);
   if (kind === 'loop') {
+    checkNesting(w);
     w.line(...assignments(w, frame, peek(w, params)), `L${frame.id}:;`);
     pushVariables(w, frame);
     // A loop's own variables change when it is entered again.
@@ -20,7 +30,9 @@ export function enter(w: FunctionWriter, kind: FrameKind): void {
   w.frames.push(frame);
 }
 
+/** @throws UnsupportedFeature when it is nested too deeply */
 export function enterIf(w: FunctionWriter): void {
+  checkNesting(w);
   const { params, results } = blockType(w.reader, w.module.types);
   const condition = w.popText();
   w.settleFrom(0);
