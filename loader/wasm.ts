@@ -13,7 +13,7 @@ export interface WasmAddon {
     path: string,
     stores: readonly string[],
     index: string,
-  ): [store: number, target: string, device: number, inode: number] | undefined;
+  ): [store: number, target: string] | undefined;
   wasmThread(service: (instance?: number, index?: number) => unknown): ArrayBuffer;
   /** Addresses for the accelerator (native/v8): of what it calls, and of this thread's runtime. */
   wasmBridge(): [bridge: number, runtime: number];

@@ -1,4 +1,4 @@
-// From a module to its image, at load: three system calls for a file that was seen before (native/wasm/known.cc), else a
+// From a module to its image, at load: two system calls for a file that was seen before (native/wasm/known.cc), else a
 // comparison with the source that the store keeps. Nothing is hashed.
 //
 // The index holds symbolic links that are read and never followed. A name is what is cheap to know of a module, a target
@@ -46,8 +46,6 @@ export interface Found {
   readonly baseline: string;
   /** The kept bytes of the module. */
   readonly source: string;
-  /** Of the image, where it was looked at: device and inode. */
-  readonly file?: string;
 }
 
 export interface FindOptions {
@@ -76,21 +74,18 @@ export function imageOfFile(path: string, { roots = rootsNow() }: FindOptions = 
   if (arch === undefined) return undefined;
   const known = wasm.wasmKnownImage(path, roots, indexOf(arch));
   if (known !== undefined) {
-    const [store, target, device, inode] = known;
-    return foundAt(roots[store] as string, target, arch, fileIdentity(device, inode));
+    const [store, target] = known;
+    return foundAt(roots[store] as string, target, arch);
   }
   if (!statSync(path).isFile()) return undefined; // a FIFO would be waited for
   return ofOpenFile(path, arch, roots);
 }
 
-/** Of a file that is there. */
-export const fileIdentity = (device: number, inode: number): string => `${device} ${inode}`;
-
-function foundAt(root: string, target: string, arch: ImageArch, file: string): Found {
+function foundAt(root: string, target: string, arch: ImageArch): Found {
   const sha256 = target.slice(0, SHA256_DIGITS);
   const entry = entryPath(root, sha256);
   const image = entry + target.slice(SHA256_DIGITS);
-  return { root, sha256, image, baseline: `${entry}/${imageName(arch)}`, source: `${entry}/${SOURCE}`, file };
+  return { root, sha256, image, baseline: `${entry}/${imageName(arch)}`, source: `${entry}/${SOURCE}` };
 }
 
 function ofOpenFile(path: string, arch: ImageArch, roots: readonly string[]): Found | undefined {
@@ -147,8 +142,9 @@ function existing(root: string, target: string): Found | undefined {
   if (sha256 === undefined || name === undefined || more !== undefined || !isSha256(sha256)) return undefined;
   const parsed = parseImageName(name);
   if (parsed === undefined) return undefined;
-  const status = statSync(`${entryPath(root, sha256)}/${name}`, { throwIfNoEntry: false });
-  return status && foundAt(root, target, parsed.arch, fileIdentity(status.dev, status.ino));
+  const image = `${entryPath(root, sha256)}/${name}`;
+  const isThere = statSync(image, { throwIfNoEntry: false }) !== undefined;
+  return isThere ? foundAt(root, target, parsed.arch) : undefined;
 }
 
 const CHUNK = 256 << 10; // stays in the processor's cache

@@ -241,7 +241,7 @@ Napi::Value bridge_of_thread(const Info& info) {
   return pair;
 }
 
-/// (path, stores, index) -> [which store, target, device, inode], or undefined.
+/// (path, stores, index) -> [which store, target], or undefined.
 Napi::Value known_image(const Info& info) {
   const Napi::Env env = info.Env();
   const auto stores = info[1].As<Napi::Array>();
@@ -253,11 +253,9 @@ Napi::Value known_image(const Info& info) {
   KnownImage found;
   if (!find_known(std::string(info[0].ToString()).c_str(), roots, info[2].ToString(), found))
     return env.Undefined();
-  Napi::Array answer = Napi::Array::New(env, 4);
+  Napi::Array answer = Napi::Array::New(env, 2);
   answer.Set(0u, found.store);
   answer.Set(1u, found.target);
-  answer.Set(2u, static_cast<double>(found.device));
-  answer.Set(3u, static_cast<double>(found.inode));
   return answer;
 }
 

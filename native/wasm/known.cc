@@ -66,11 +66,7 @@ bool find_known(const char* path, const std::vector<std::string>& stores, const 
     if (size <= 0 || static_cast<size_t>(size) == sizeof target) continue;
     found.store = i;
     found.target.assign(target, static_cast<size_t>(size));
-    if (!is_target(found.target)) continue;
-    if (stat((stores[i] + "/entries/" + found.target).c_str(), &status) != 0) continue;
-    found.device = status.st_dev;
-    found.inode = status.st_ino;
-    return true;
+    if (is_target(found.target)) return true;
   }
   return false;
 }

@@ -8,9 +8,8 @@
 namespace insitu::wasm {
 
 struct KnownImage {
-  uint32_t store = 0;              // which of those that were looked in
-  std::string target;              // SHA256/NAME: the entry's name and the image's
-  uint64_t device = 0, inode = 0;  // of the image
+  uint32_t store = 0;  // which of those that were looked in
+  std::string target;  // SHA256/NAME: the entry's name and the image's
 };
 
 /// `stores`: roots; `index`: where an index lies in each. Links are read and never followed, and one that has

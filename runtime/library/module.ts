@@ -1,8 +1,7 @@
 // A WebAssembly module as load() gives it: its image in a store, mapped where it is stored, and instances of that.
-import { statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { LoadError } from '../../loader/error.ts';
-import { type Found, fileIdentity, imageOfFile } from '../../loader/images/find.ts';
+import { type Found, imageOfFile } from '../../loader/images/find.ts';
 import { parseImageName, SOURCE } from '../../loader/images/layout.ts';
 import type { LoadOptions } from '../../loader/index.ts';
 import { native } from '../../loader/native.ts';
@@ -145,17 +144,12 @@ function itself(path: string): Found {
   return { root: '', sha256: '', image: path, baseline: path, source };
 }
 
-function identityOf(path: string): string {
-  const status = statSync(path, { throwIfNoEntry: false });
-  return status === undefined ? '' : fileIdentity(status.dev, status.ino);
-}
-
-/** By device and inode: one mapping serves all loads of the same file, as its code does all instances. */
+/** By path, which tells what it is an image of: one mapping serves all loads, as its code does all instances. */
 const images = new Map<string, CompiledImage>();
 
-function openFor({ image, baseline, source, file }: Found, options: LoadOptions): CompiledImage {
+function openFor({ image, baseline, source }: Found, options: LoadOptions): CompiledImage {
   try {
-    return openImage(image, source, options, file);
+    return openImage(image, source, options);
   } catch (error) {
     if (image === baseline || (error as { code?: string }).code !== 'ERR_CPU') throw error;
     return openImage(baseline, source, options);
@@ -166,9 +160,8 @@ function openImage(
   path: string,
   source: string,
   { place = 'in-place', requireInPlace, prefault }: LoadOptions,
-  file = identityOf(path),
 ): CompiledImage {
-  const key = `${place} ${Boolean(requireInPlace)} ${file}`;
+  const key = `${place} ${Boolean(requireInPlace)} ${path}`;
   let image = images.get(key);
   if (image === undefined) {
     image = new CompiledImage(path, source, place, Boolean(requireInPlace));

@@ -46,7 +46,9 @@ export interface Accelerator {
 function load(): Accelerator | null {
   if (process.env.INSITU_ACCELERATOR === '0') return null;
   try {
-    return createRequire(import.meta.url)(prebuilt(`insitu-v8-${process.versions.modules}.node`)) as Accelerator;
+    return createRequire(import.meta.url)(
+      prebuilt(`insitu-v8-${process.versions.modules}.node`),
+    ) as Accelerator;
   } catch {
     return null;
   }

@@ -1,6 +1,6 @@
 // A compiled module, mapped: what Modules share that are of the same image.
-import { readFileSync, statSync } from 'node:fs';
-import { type Found, fileIdentity } from '../../loader/images/find.ts';
+import { readFileSync } from 'node:fs';
+import type { Found } from '../../loader/images/find.ts';
 import type { ImageHandle } from '../../loader/native.ts';
 import { loadWasmImage, wasm } from '../../loader/wasm.ts';
 import { type ExportMaker, exportMaker } from './export-source.ts';
@@ -50,22 +50,14 @@ export class CompiledImage {
   }
 }
 
-function identityOf(path: string): string {
-  const { dev, ino } = statSync(path);
-  return fileIdentity(dev, ino);
-}
-
+/** By path: what an image is named by tells what it is an image of. */
 const images = new Map<string, CompiledImage>();
 
 export const openImages = (): CompiledImage[] => [...images.values()];
 
-/** The image at a path; one that was mapped before is used again while it is the same file. @throws LoadError */
-export function openImage(
-  path: string,
-  source: string | null = null,
-  file: string = identityOf(path),
-): CompiledImage {
-  const key = `${policy.place} ${file}`;
+/** The image at a path; one that was mapped before is used again. @throws LoadError */
+export function openImage(path: string, source: string | null = null): CompiledImage {
+  const key = `${policy.place} ${path}`;
   let image = images.get(key);
   if (image === undefined) {
     image = new CompiledImage(path, source, policy.place, policy.requireInPlace);
@@ -75,9 +67,9 @@ export function openImage(
 }
 
 /** The image that was made for this CPU, or else the one for any. @throws LoadError */
-export function openFound({ image, baseline, source, file }: Found): CompiledImage {
+export function openFound({ image, baseline, source }: Found): CompiledImage {
   try {
-    return openImage(image, source, file);
+    return openImage(image, source);
   } catch (error) {
     if (image === baseline || (error as { code?: string }).code !== 'ERR_CPU') throw error;
     return openImage(baseline, source);

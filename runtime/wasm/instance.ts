@@ -73,13 +73,13 @@ export class LinkedInstance implements Callee, FunctionOwner {
   private maker: ExportMaker | null = null;
   private made: AnyFunction[] = [];
   /** Imported functions that are somebody's exported ones: they are exported as themselves. */
-  private readonly foreign = new Set<number>();
+  private foreign: Set<number> | null = null;
   private registered = false;
   /** What it imports: that is kept for as long as itself, and so is what compiled code calls for functions. */
   private readonly imported: unknown[];
   private readonly dispatchers: (() => void)[] = [];
   /** Of functions with values that are no numbers. */
-  private readonly general = new Map<number, (args: unknown[]) => unknown>();
+  private general: Map<number, (args: unknown[]) => unknown> | null = null;
   /** As accelerator.ts has it. */
   private watchedMemory = 0;
   private ownExports: V8Type.Exports | null = null;
@@ -129,6 +129,7 @@ export class LinkedInstance implements Callee, FunctionOwner {
   }
 
   callGeneral(index: number, place: number, args: unknown[]): unknown {
+    this.general ??= new Map();
     let call = this.general.get(index);
     if (call === undefined) {
       call = generalCallOf(this, index, place);
@@ -200,6 +201,7 @@ export class LinkedInstance implements Callee, FunctionOwner {
 
   private passOn(index: number, value: AnyFunction): void {
     this.functions.set(index, value);
+    this.foreign ??= new Set();
     this.foreign.add(index);
   }
 
@@ -254,9 +256,9 @@ export class LinkedInstance implements Callee, FunctionOwner {
 
   /** A maximum that is not known here, of a memory of the program's own making, is V8's to judge. */
   private checkMaximum(at: number, state: MemoryState, wanted: Limits): void {
-    if (wanted.max === undefined) return;
-    const text =
-      state.limits === undefined ? checkMemory(wanted, state.memory) : exceeds(state.limits, wanted.max);
+    const { limits } = state;
+    if (wanted.max === undefined || (limits?.max !== undefined && limits.max <= wanted.max)) return;
+    const text = limits === undefined ? checkMemory(wanted, state.memory) : excess(limits, wanted.max);
     if (text !== null) throw new ImportMismatch(at, text);
   }
 
@@ -367,7 +369,7 @@ export class LinkedInstance implements Callee, FunctionOwner {
     for (const [index, at] of this.maker?.at ?? [])
       registerFunction(this.made[at] as AnyFunction, { owner: this, index, place: this.placeOf(index) });
     for (const [index, made] of this.functions)
-      if (!this.foreign.has(index))
+      if (!this.foreign?.has(index))
         registerFunction(made, { owner: this, index, place: this.placeOf(index) });
   }
 
@@ -447,12 +449,10 @@ function watchedOf([memory, ...others]: readonly Watched[]): number {
   return memory.guarded && !memory.shared && !memory.is64 ? memory.address : -1;
 }
 
-function exceeds({ max }: Limits, wanted: number): string | null {
-  if (max === undefined) return `memory import has no maximum limit, expected at most ${wanted}`;
-  return max > wanted
-    ? `memory import has a larger maximum size ${max} than the module's declared maximum ${wanted}`
-    : null;
-}
+const excess = ({ max }: Limits, wanted: number): string =>
+  max === undefined
+    ? `memory import has no maximum limit, expected at most ${wanted}`
+    : `memory import has a larger maximum size ${max} than the module's declared maximum ${wanted}`;
 
 function sameType(a: FunctionType, b: FunctionType): boolean {
   return (

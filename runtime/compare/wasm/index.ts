@@ -59,7 +59,10 @@ async function prepareRace(
 ): Promise<Race> {
   const { found, image, imports, call } = subject;
   const library = requestFor(found.image, 'dlopen', image, {});
-  const small = await makeSmall(directory);
+  const small = await makeSmall(
+    directory,
+    imports.some(({ kind }) => kind === 'memory'),
+  );
   const common = { file: path, small, imports, text: library.text };
   const importsFrom = options.imports === undefined ? {} : { importsFrom: resolve(options.imports) };
   const names: WayName[] = ['in-place', 'copy-load', 'v8', 'v8-eager', 'dlopen'];

@@ -1,4 +1,5 @@
 import type { FunctionType, GlobalType, Limits, TableType } from '../../../loader/compile/module.ts';
+import type { Namespace } from '../../wasm/v8.ts';
 import type { WayName } from '../request.ts';
 
 /** An import of the module, with what has to stand in for it. */
@@ -42,7 +43,14 @@ export interface SmallModule {
 }
 
 /** What the small module imports and exports, and what that returns. */
-export const SMALL = { name: 'small', import: 'twice', result: 42 } as const;
+export const SMALL = { name: 'small', import: 'twice', memory: 'memory', result: 42 } as const;
 
-/** What it imports. */
-export const smallImports = { [SMALL.name]: { [SMALL.import]: (value: number) => 2 * value } };
+export const smallCall: CallRequest = { name: SMALL.name, args: [], results: 1 };
+
+/** What it imports, or more than that. */
+export const smallImports = ({ Memory }: Namespace): Record<string, Record<string, unknown>> => ({
+  [SMALL.name]: {
+    [SMALL.import]: (value: number) => 2 * value,
+    [SMALL.memory]: new Memory({ initial: 1 }),
+  },
+});

@@ -6,11 +6,12 @@ import { runInNewContext } from 'node:vm';
 import { native, slot, slots } from '../../../loader/native.ts';
 import { SAMPLE_MARK, type Sample } from '../request.ts';
 import { initialize, MissingImport, type Prepared, prepareImports } from './imports.ts';
-import { type CallRequest, type ModuleRequest, SMALL, smallImports } from './request.ts';
-import { type Engine, engineOfImages, engineOfV8 } from './ways.ts';
+import { type CallRequest, type ModuleRequest, SMALL, smallCall, smallImports } from './request.ts';
+import { type Engine, engineOfImages, engineOfV8, type Instantiate } from './ways.ts';
 
 const request = JSON.parse(process.argv[2] as string) as ModuleRequest;
 
+type Load = (tell: (step: string) => void) => Instantiate;
 type AnyFunction = (...args: unknown[]) => unknown;
 
 /** Memory of this process that is no file's. */
@@ -45,22 +46,16 @@ function endingOf(call: () => unknown): string {
   }
 }
 
-function warmUp(engine: Engine): void {
-  const { [SMALL.name]: small } = engine.loadSmall(request.small)(smallImports) as Record<
-    string,
-    AnyFunction
-  >;
-  if (small?.() !== SMALL.result) throw new Error(`the small module is not what it was`);
+interface Start {
+  ns: number;
+  phases: Record<string, number>;
+  ending: string | undefined;
 }
 
-function measure(engine: Engine, { imports, wasi }: Prepared): Sample {
-  const { call, file } = request;
+/** Loads, instantiates and calls; the clock is read behind each step. */
+function start(load: Load, { imports, wasi }: Prepared, call: CallRequest | undefined): Start {
   const values = call === undefined ? [] : valuesOf(call);
   const phases: Record<string, number> = {};
-  collectGarbage();
-  const anonymous = anonymousBytes();
-  native.usage(slots);
-  const [minor, major] = [slot(0), slot(1)];
   const begin = process.hrtime.bigint();
   let last = begin;
   const tell = (step: string) => {
@@ -68,7 +63,7 @@ function measure(engine: Engine, { imports, wasi }: Prepared): Sample {
     phases[step] = Number(now - last);
     last = now;
   };
-  const exports = engine.load(file, tell)(imports);
+  const exports = load(tell)(imports);
   initialize(exports, wasi);
   tell('instantiate');
   let ending: string | undefined;
@@ -78,7 +73,23 @@ function measure(engine: Engine, { imports, wasi }: Prepared): Sample {
     ending = endingOf(isCommand ? () => wasi.start({ exports }) : () => target(...values));
     tell('call');
   }
-  const ns = Number(last - begin);
+  return { ns: Number(last - begin), phases, ending };
+}
+
+/** The same of the small module: what it needs of this file is compiled then, too. */
+function warmUp(engine: Engine): void {
+  const prepared = { imports: smallImports(engine.namespace), wasi: undefined };
+  const { ending } = start((tell) => engine.loadSmall(request.small, tell), prepared, smallCall);
+  if (ending !== `returned ${SMALL.result}`) throw new Error(`the small module ${ending}`);
+}
+
+function measure(engine: Engine, prepared: Prepared): Sample {
+  const { call, file } = request;
+  collectGarbage();
+  const anonymous = anonymousBytes();
+  native.usage(slots);
+  const [minor, major] = [slot(0), slot(1)];
+  const { ns, phases, ending } = start((tell) => engine.load(file, tell), prepared, call);
   native.usage(slots);
   const faults = { minorFaults: slot(0) - minor, majorFaults: slot(1) - major };
   const privateBytes = Math.max(0, anonymousBytes() - anonymous);

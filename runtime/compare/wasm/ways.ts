@@ -15,7 +15,7 @@ export interface Engine {
   /** From a file to a module that can be instantiated; `tell` is called behind each step. */
   load(file: string, tell: (step: string) => void): Instantiate;
   /** The small module, once. */
-  loadSmall(small: SmallModule): Instantiate;
+  loadSmall(small: SmallModule, tell: (step: string) => void): Instantiate;
   /** Of what was loaded last. */
   bytes(): Pick<Sample, 'bytesInPlace' | 'bytesCopied'>;
   report(): Report | undefined;
@@ -35,7 +35,7 @@ export function engineOfV8(): Engine {
   return {
     namespace: V8,
     load,
-    loadSmall: ({ file }) => load(file, () => {}),
+    loadSmall: ({ file }, tell) => load(file, tell),
     bytes: () => ({ bytesInPlace: 0, bytesCopied: size }),
     report: () => undefined,
   };
@@ -63,9 +63,9 @@ export async function engineOfImages(place: 'in-place' | 'copy'): Promise<Engine
   return {
     namespace: namespace as unknown as Namespace,
     load,
-    loadSmall: ({ file, root }) => {
+    loadSmall: ({ file, root }, tell) => {
       imageOfFile(file); // looks for the stores, once a process
-      return load(file, () => {}, [root]);
+      return load(file, tell, [root]);
     },
     bytes: () => ({ bytesInPlace: reportNow().bytesInPlace, bytesCopied: reportNow().bytesCopied }),
     report: reportNow,
