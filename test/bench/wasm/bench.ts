@@ -1,13 +1,16 @@
 // WebAssembly in place against V8, a copy and, where INSITU_WASMTIME names a libwasmtime.so, Wasmtime: start, instances
 // made again, speed of kernels and real jobs, memory of many processes. Figures are printed, never asserted; what is
-// computed is compared. Images are compiled first, at the best tier: minutes for esbuild.
+// computed is compared. Images are compiled first, at the best tier: minutes for esbuild. The part `compile` is what
+// compiling takes; of these modules and two more, or those named, or files. Only when asked for.
 //   node --import tsx test/bench/wasm/bench.ts [--store DIR] [--runs N] [--rounds N] [--parts start,again,kernels,jobs,memory]
+//   node --import tsx test/bench/wasm/bench.ts --parts compile [--rounds N] [quickjs|sql.js|…|FILE…]
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { install } from '../../../loader/images/install.ts';
 import { inPackage, temporaryDirectory } from '../../wasm/packages/places.ts';
 import { bar, bars } from './bars.ts';
+import { type Compiled, compile } from './compile.ts';
 import { geometricMean } from './figures.ts';
 import { esbuild, warmJobs } from './jobs.ts';
 import { kernels } from './kernels.ts';
@@ -15,7 +18,8 @@ import { memory } from './memory.ts';
 import { child, type Setting } from './setting.ts';
 import { type Started, start } from './start.ts';
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     store: { type: 'string' }, // kept; else images are made anew
     runs: { type: 'string', default: '15' },
@@ -54,6 +58,20 @@ const modules: Started[] = [
   },
 ];
 
+const compiled: Compiled[] = [
+  ...modules.slice(0, -1),
+  { name: 'tree-sitter', file: inPackage('web-tree-sitter/web-tree-sitter.wasm') },
+  { name: 'stockfish', file: inPackage('fairy-stockfish-nnue.wasm/stockfish.wasm') },
+  ...modules.slice(-1),
+];
+
+function chosen(): Compiled[] {
+  if (positionals.length === 0) return compiled;
+  return positionals.map(
+    (name) => compiled.find((one) => one.name === name) ?? { name: basename(name), file: name },
+  );
+}
+
 function again(): void {
   console.log('\nan instance made again, of a module that is there: median µs');
   for (const { name, file } of modules) {
@@ -66,7 +84,9 @@ function again(): void {
   }
 }
 
-for (const { name, file } of modules) {
+const compiling = parts.delete('compile');
+if (compiling) await compile(setting, chosen());
+for (const { name, file } of parts.size > 0 ? modules : []) {
   const { status, elapsedNs } = await install(readFileSync(file), { root: setting.store, from: file });
   console.log(`${name}: image ${status}, ${(elapsedNs / 1e9).toFixed(1)} s`);
 }
@@ -77,4 +97,4 @@ if (parts.has('kernels')) ratios.push(...(await kernels(setting)));
 if (parts.has('jobs')) ratios.push(...warmJobs(setting), esbuild(setting));
 if (ratios.length > 0) bar('CPU time in place / V8, geometric mean', geometricMean(ratios), '<=', 0.85);
 if (parts.has('memory')) await memory(setting);
-console.log(`\nbars\n${bars().join('\n')}`);
+if (bars().length > 0) console.log(`\nbars\n${bars().join('\n')}`);

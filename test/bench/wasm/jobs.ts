@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { bar } from './bars.ts';
 import { median } from './figures.ts';
+import { childrenCpuMs } from './measured.ts';
 import { child, environment, here, root, type Setting } from './setting.ts';
 
 const ways = ['v8', 'in-place'] as const;
@@ -60,16 +61,6 @@ interface Process {
   wallMs: number;
   cpuMs: number;
   output: string;
-}
-
-const TICK_MS = 10; // USER_HZ is 100 on every Linux of x86-64 and aarch64
-
-/** Of the children that have ended (proc(5): cutime, cstime). */
-function childrenCpuMs(): number {
-  const fields = readFileSync('/proc/self/stat', 'utf8')
-    .replace(/^.*\) /s, '')
-    .split(' ');
-  return (Number(fields[13]) + Number(fields[14])) * TICK_MS;
 }
 
 function runEsbuild(setting: Setting, way: Way, source: string): Process {
