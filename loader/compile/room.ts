@@ -2,13 +2,14 @@
 import { renameSync, rmSync } from 'node:fs';
 import { copyFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { LoadError } from '../error.ts';
+import { LoadError } from '../error.ts';
 import { checkImage } from './check-image.ts';
 import { UnsupportedFeature } from './module.ts';
+import { availableMemory } from './schedule.ts';
 import { seal } from './seal.ts';
 import { textSize } from './sections.ts';
 import { type Compiler, compileFlags, linkFlags, type Target } from './toolchain.ts';
-import type { Workshop } from './workshop.ts';
+import type { Limits, Workshop } from './workshop.ts';
 
 /** A file for the compiler: C, or assembler that goes through the preprocessor (.S) or not (.s). */
 export interface Unit {
@@ -25,16 +26,6 @@ export interface Room {
   readonly target: Target;
   /** Of CPU that a compiler may take; by the size of the units, if not said. */
   readonly seconds: number | undefined;
-}
-
-/** Of CPU, which is ten times what large programs take; some functions take compilers the square of their size. */
-const SECONDS = 60;
-const BYTES_A_SECOND = 50_000;
-const MOST_SECONDS = 180;
-
-function secondsFor(units: readonly Unit[]): number {
-  const bytes = units.reduce((sum, { text }) => sum + text.length, 0);
-  return Math.min(MOST_SECONDS, Math.ceil(SECONDS + bytes / BYTES_A_SECOND));
 }
 
 /** The file that a unit becomes: as compilers call it when nothing else is said. */
@@ -55,21 +46,41 @@ export function memoryFor(units: readonly Unit[]): number {
   return 64 * MIB + largest;
 }
 
+/** Of CPU, which is ten times what large programs take; some functions take compilers the square of their size. */
+const SECONDS = 60;
+const BYTES_A_SECOND = 50_000;
+const MOST_SECONDS = 180;
+const LEAST_LIMIT = 2048 * MIB;
+/** Times what units take at their most, and of what the machine has left. */
+const MEMORY_TIMES = 4;
+const MEMORY_SHARE = 0.75;
+
+function limitsFor(units: readonly Unit[], seconds: number | undefined): Limits {
+  const size = units.reduce((sum, { text }) => sum + text.length, 0);
+  const bytes = Math.max(LEAST_LIMIT, MEMORY_TIMES * memoryFor(units));
+  return {
+    seconds: seconds ?? Math.min(MOST_SECONDS, Math.ceil(SECONDS + size / BYTES_A_SECOND)),
+    bytes: Math.min(bytes, MEMORY_SHARE * availableMemory()),
+  };
+}
+
 /**
  * Compiles units by one compiler, one after the other. Their text is gone then, which may be a quarter of a GiB of all.
- * @throws UnsupportedFeature when that takes longer than can be waited for; LoadError ERR_COMPILE, ENOSPC; the signal's reason
+ * @throws UnsupportedFeature when that takes more time or memory than can be given; LoadError ERR_COMPILE, ENOSPC; the signal's reason
  */
 export async function compileUnits(room: Room, units: readonly Unit[], about: string): Promise<void> {
   const { workshop, directory, compiler, target } = room;
   const names = units.map(({ name }) => name);
   for (const { name, text } of units) await writeFile(join(directory, name), text);
   const args = [...compileFlags(compiler, target), ...flagsFor(compiler, units), '-c', ...names];
-  const seconds = room.seconds ?? secondsFor(units);
   try {
-    await workshop.run(compiler.command[0], args, about, directory, seconds);
+    await workshop.run(compiler.command[0], args, about, directory, limitsFor(units, room.seconds));
   } catch (error) {
-    if ((error as LoadError).code !== 'ERR_CPU_TIME') throw error;
-    throw new UnsupportedFeature(`code that takes a C compiler more than ${seconds} s`, 0);
+    if (!(error instanceof LoadError && error.code === 'ERR_LIMIT')) throw error;
+    throw new UnsupportedFeature(
+      `code that takes a C compiler ${error.message.slice(error.path.length + 2)}`,
+      0,
+    );
   }
   for (const name of names) await rm(join(directory, name));
 }
@@ -83,6 +94,7 @@ function flagsFor({ family }: Compiler, units: readonly Unit[]): string[] {
 }
 
 let images = 0;
+const UNLIMITED: Limits = { seconds: MOST_SECONDS, bytes: Infinity };
 
 /** @throws as compileUnits, and ERR_COMPILE for an image that is not what images are */
 export async function linkImage(
@@ -95,7 +107,7 @@ export async function linkImage(
   const text = objects.reduce((sum, object) => sum + textSize(join(directory, object)), 0);
   const made = `image${++images}`;
   const args = [...linkFlags(compiler, target, text), ...objects, '-o', made];
-  await workshop.run(compiler.command[0], args, `${about}: linking`, directory, MOST_SECONDS);
+  await workshop.run(compiler.command[0], args, `${about}: linking`, directory, UNLIMITED);
   const image = join(directory, made);
   checkImage(image);
   seal(image);

@@ -24,8 +24,17 @@ for round in 1 2 3 4; do
 done
 `;
 
-/** Runs what follows, each process of it with so many seconds of CPU. */
-const LIMITED = 'ulimit -S -t "$0"; exec "$@"';
+/** What each process of a program may take. */
+export interface Limits {
+  /** Of CPU. */
+  readonly seconds: number;
+  /** Of memory that is its own. */
+  readonly bytes: number;
+}
+
+/** Runs what follows under limits: seconds, and KiB or 'unlimited'. */
+const LIMITED = 'ulimit -S -t "$0"; ulimit -S -d "$1"; shift; exec "$@"';
+const kib = (bytes: number): string => (bytes === Infinity ? 'unlimited' : `${Math.floor(bytes / 1024)}`);
 const NOT_FOUND = 127; // sh(1)
 
 /** Compiler processes in a directory; `await using` ends them all and removes it. */
@@ -60,29 +69,32 @@ export class Workshop implements AsyncDisposable {
    * Runs a program to its end.
    * @param about what the messages are about: a source, a unit
    * @param directory what file names in `args` are relative to
-   * @param seconds of CPU that it may take
-   * @throws LoadError ERR_COMPILE with its exit code and the first lines of its stderr, ERR_CPU_TIME when it took more;
-   *   ENOSPC; the signal's reason
+   * @throws LoadError ERR_COMPILE with its exit code and the first lines of its stderr, ERR_LIMIT with what it took more
+   *   of than it may; ENOSPC; the signal's reason
    */
   async run(
     program: string,
     args: readonly string[],
     about: string,
     directory: string,
-    seconds: number,
+    limits: Limits,
   ): Promise<void> {
     this.#signal?.throwIfAborted();
-    const child = spawn('/bin/sh', ['-c', LIMITED, `${seconds}`, program, ...args], {
-      cwd: directory,
-      env: environmentOf(this.directory),
-      stdio: ['ignore', 'ignore', 'pipe'],
-      detached: true, // a group of its own: compilers start others
-    });
+    const child = spawn(
+      '/bin/sh',
+      ['-c', LIMITED, `${limits.seconds}`, kib(limits.bytes), program, ...args],
+      {
+        cwd: directory,
+        env: environmentOf(this.directory),
+        stdio: ['ignore', 'ignore', 'pipe'],
+        detached: true, // a group of its own: compilers start others
+      },
+    );
     this.#running.add(child);
     try {
       const outcome = await ended(child);
       this.#signal?.throwIfAborted();
-      const failure = failureOf(program, outcome);
+      const failure = failureOf(program, outcome, limits);
       if (failure) throw new LoadError(failure.code, about, failure.text);
     } finally {
       this.#running.delete(child);
@@ -142,12 +154,15 @@ function ended(child: ChildProcess): Promise<Outcome> {
 function failureOf(
   program: string,
   { error, exitCode, signal, errors }: Outcome,
+  { seconds, bytes }: Limits,
 ): { code: string; text: string } | undefined {
   if (error) return { code: error.code ?? 'ERR_COMPILE', text: `${program} cannot be run: ${error.message}` };
   if (exitCode === 0) return undefined;
   if (exitCode === NOT_FOUND) return { code: 'ENOENT', text: `${program} cannot be run: ${errors.trim()}` };
   if (signal === 'SIGXCPU' || /CPU time limit exceeded/.test(errors))
-    return { code: 'ERR_CPU_TIME', text: `${program} took too long` };
+    return { code: 'ERR_LIMIT', text: `more than ${seconds} s` };
+  if (/out of memory|memory exhausted|bad_alloc/i.test(errors))
+    return { code: 'ERR_LIMIT', text: `more than ${Math.floor(bytes / 2 ** 20)} MiB` };
   const lines = errors.split('\n').filter((line) => !QUOTED.test(line));
   const told = lines.slice(0, LINES_TOLD).join('; ') || 'it said nothing';
   const how = signal === null ? `exit code ${exitCode}` : `${signal}`;

@@ -256,6 +256,23 @@ failures('code that takes a compiler too long: no hang, and V8 runs it', async (
   }
 });
 
+failures('code that takes a compiler more memory than there is for it', async () => {
+  const large = join(emptyDirectory(), 'cc');
+  // A limit is set: otherwise this is not a number.
+  writeFileSync(
+    large,
+    '#!/bin/sh\n[ "$(ulimit -d)" -gt 65536 ] && echo "cc1: out of memory allocating $(ulimit -d)" >&2\nexit 1\n',
+  );
+  chmodSync(large, 0o755);
+  const compiler = { ...findCompiler(), command: [large] as [string] };
+  const error: unknown = await failing([answer, data], { compiler });
+  assert.instance(error, UnsupportedFeature);
+  assert.match(
+    (error as UnsupportedFeature).message,
+    /^uses code that takes a C compiler more than \d+ MiB$/,
+  );
+});
+
 failures('no compiler at all: what to install', () => {
   assert.throws(
     () => findCompiler({ PATH: '/nowhere' }),
