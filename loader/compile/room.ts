@@ -46,10 +46,10 @@ export function memoryFor(units: readonly Unit[]): number {
   return 64 * MIB + largest;
 }
 
-/** Of CPU, which is ten times what large programs take; some functions take compilers the square of their size. */
-const SECONDS = 60;
+/** Of CPU: five times what units of large programs take. Some functions take compilers the square of their size. */
+const SECONDS = 30;
 const BYTES_A_SECOND = 50_000;
-const MOST_SECONDS = 180;
+const MOST_SECONDS = 120;
 const LEAST_LIMIT = 2048 * MIB;
 /** Times what units take at their most, and of what the machine has left. */
 const MEMORY_TIMES = 4;
