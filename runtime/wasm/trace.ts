@@ -2,7 +2,8 @@
 // goes on through JavaScript into compiled code again gets the frames of that, too.
 import { wasm } from '../../loader/wasm.ts';
 
-const OWN = new URL('.', import.meta.url).href;
+/** In the URLs of frames, and in the paths that source maps make of them. */
+const OWN = decodeURI(new URL('.', import.meta.url).pathname);
 /** At most this many frames of ours stand between two of a program's. */
 const OWN_FRAMES = 8;
 
@@ -73,6 +74,19 @@ export function addTrace(error: Error): void {
 export function continueTrace(error: object): void {
   const pieces = known.get(error as Error);
   if (pieces === undefined || (error as Error).stack !== pieces.text) return;
+  if (pieces.script.length === pieces.compiled.length) part(pieces.script);
   pieces.compiled.push(compiledFrames());
   write(error as Error, pieces);
+}
+
+/** Where no frame of ours tells, what called compiled code this time does: the same frames as then, and no more. */
+function part(script: string[][]): void {
+  const all = script.pop() as string[];
+  const [first, ...others] = scriptFrames(
+    (withRoom(() => new Error()).stack ?? '').split('\n').slice(1),
+  ).flat();
+  const whole = all.length - others.length - 1;
+  const at = all[whole] === first ? whole : all.indexOf(first as string);
+  if (at < 0) script.push(all);
+  else script.push(all.slice(0, at), all.slice(at));
 }

@@ -10,6 +10,8 @@ interface Known {
   why: string;
   /** The last major version of Node where it is so. */
   last?: number;
+  /** Of functions that the accelerator did not make. */
+  ofScript?: boolean;
 }
 
 export const known: Known[] = [
@@ -24,6 +26,7 @@ export const known: Known[] = [
     script: 'structured clones',
     labels: ['of a function'],
     why: 'the error quotes the text of the function',
+    ofScript: true,
   },
   {
     area: 'imports',
@@ -50,8 +53,12 @@ const names = ({ script, labels }: Known, unlike: Unlike): boolean =>
   unlike.script === script && labels.includes(unlike.label);
 
 /** The differences that nothing explains, and the explanations that no difference needs. */
-export function unexplained(area: string, unlike: Unlike[]): { unlike: Unlike[]; needless: Known[] } {
-  const here = known.filter(({ last = major }) => major <= last);
+export function unexplained(
+  area: string,
+  unlike: Unlike[],
+  isAccelerated = false,
+): { unlike: Unlike[]; needless: Known[] } {
+  const here = known.filter(({ last = major, ofScript }) => major <= last && !(ofScript && isAccelerated));
   const ofArea = here.filter((one) => one.area === area);
   return {
     unlike: unlike.filter((one) => !(isAsKnown(one) && ofArea.some((line) => names(line, one)))),
