@@ -21,12 +21,13 @@ const help = `insitu: run code where it is stored
 usage: insitu <verb> [options] FILE …
 
   inspect FILE                   what it is, what it is stored on, what would be mapped how
-  run FILE args…                 start a program in place
+  run FILE args…                 start a program in place: ELF, WASI, a component
   call FILE 'PROTOTYPE' args…    load a library in place and call a function
-  compare FILE                   what in place costs against a copy-load and against dlopen or execve
+  call MODULE EXPORT args…       the same of an installed WebAssembly module
+  compare FILE                   what in place costs against a copy-load and against dlopen, execve or V8
   place FILE… WHERE              put files where they run in place: a directory, a device-dax node, a region file
   region ls|rm|verify|create     what a region holds, and whether it is whole
-  install FILE|DIR…              compile WebAssembly modules once, into images that start in place
+  install FILE|DIR…              compile WebAssembly modules and components once, into images that start in place
   ls, rm, verify                 which modules are installed; take one out; are they whole
   doctor                         which NVM this machine has, how to get some, what is missing
 
