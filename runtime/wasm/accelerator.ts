@@ -43,8 +43,14 @@ export interface Accelerator {
   makeFunction(instance: number, owner: object, memory: number, index: number, place: number): AnyFunction;
 }
 
+/** Whether V8 is laid out as its own releases of Node lay it out: others have the same number of modules. */
+function isPlainNode(): boolean {
+  const { v8_enable_pointer_compression: isCompressed } = process.config.variables as Record<string, unknown>;
+  return !isCompressed && process.versions.electron === undefined && process.versions.bun === undefined;
+}
+
 function load(): Accelerator | null {
-  if (process.env.INSITU_ACCELERATOR === '0') return null;
+  if (process.env.INSITU_ACCELERATOR === '0' || !isPlainNode()) return null;
   try {
     return createRequire(import.meta.url)(
       prebuilt(`insitu-v8-${process.versions.modules}.node`),
