@@ -46,17 +46,20 @@ function serve(): void {
 
 /** Values by their number; 0 is null. */
 const values: unknown[] = [null];
+/** Stands for -0 among the keys, which are not told apart by sign. */
+const NEGATIVE_ZERO = Symbol();
 const numbers = new Map<unknown, number>();
 const free: number[] = [];
 
 /** The number of a value. The same value has the same number as long as it is held. */
 export function reference(value: unknown): number {
   if (value === null) return 0;
-  const known = numbers.get(value);
+  const key = Object.is(value, -0) ? NEGATIVE_ZERO : value;
+  const known = numbers.get(key);
   if (known !== undefined) return known;
   const number = free.pop() ?? values.length;
   values[number] = value;
-  numbers.set(value, number);
+  numbers.set(key, number);
   if (watched === undefined) watchGarbage();
   return number;
 }
@@ -196,9 +199,9 @@ function collect(): void {
   const live = wasm.wasmLiveReferences();
   if (live === null) return;
   const kept = new Set(live);
-  for (const [value, number] of numbers) {
+  for (const [key, number] of numbers) {
     if (kept.has(number)) continue;
-    numbers.delete(value);
+    numbers.delete(key);
     values[number] = undefined;
     free.push(number);
   }
