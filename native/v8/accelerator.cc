@@ -29,6 +29,7 @@ void start(const FunctionCallbackInfo<Value>& info) {
   const Local<ObjectTemplate> holder = ObjectTemplate::New(isolate);
   holder->SetInternalFieldCount(2);
   state->holder.Reset(isolate, holder);
+  state->exporter.Reset(isolate, Private::New(isolate));
   Global<Function>* const functions[] = {&state->raise,        &state->throw_to_compiled,
                                          &state->call_general, &state->other_export,
                                          &state->refresh,      &state->target};

@@ -14,6 +14,8 @@ struct State {
   wasm::Runtime* runtime = nullptr;
   /// Objects that hold a function's Cell and keep its instance.
   v8::Global<v8::ObjectTemplate> holder;
+  /// Of an exports object: the holder of its Exporter.
+  v8::Global<v8::Private> exporter;
   // Functions of JavaScript: runtime/wasm/accelerator.ts says what each does.
   v8::Global<v8::Function> raise, throw_to_compiled, call_general, other_export, refresh, target;
 };

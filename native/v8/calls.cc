@@ -206,7 +206,7 @@ void refresh(Isolate* isolate, const void* instance) {
 
 void call_export(const FunctionCallbackInfo<Value>& info) {
   const Local<Object> holder = info.Data().As<Object>();
-  Cell& cell = *cell_of(holder);
+  Cell& cell = *static_cast<Cell*>(pointer_of(holder));
   if (!cell.ready) prepare(cell);
   if (cell.general) {
     call_general(info, cell, holder->GetInternalField(kOwnerField).As<Value>());

@@ -23,12 +23,11 @@ struct Cell {
 
 constexpr int kCellField = 0, kOwnerField = 1;
 
-inline Cell* cell_of(v8::Local<v8::Object> holder) {
+inline void* pointer_of(v8::Local<v8::Object> holder) {
 #if V8_MAJOR_VERSION >= 14
-  return static_cast<Cell*>(
-      holder->GetAlignedPointerFromInternalField(kCellField, v8::kEmbedderDataTypeTagDefault));
+  return holder->GetAlignedPointerFromInternalField(kCellField, v8::kEmbedderDataTypeTagDefault);
 #else
-  return static_cast<Cell*>(holder->GetAlignedPointerFromInternalField(kCellField));
+  return holder->GetAlignedPointerFromInternalField(kCellField);
 #endif
 }
 

@@ -1,6 +1,7 @@
 // What an instantiation reads and makes: imports and exports.
 #include <cstdio>
 #include <iterator>
+#include <new>
 #include <vector>
 
 #include "calls.h"
@@ -92,51 +93,116 @@ bool read(Isolate* isolate, const Image& image, Local<Value> imports, Reading& r
   return true;
 }
 
-/// Where cells of an instance are made, and what they have in common.
-struct Maker {
-  Isolate* isolate;
-  Local<Context> context;
-  Instance& instance;
-  Local<Value> owner;
+/// An instance as its functions are made: what a holder in the exports object leads to.
+struct Exporter {
+  Instance* instance;
   const wasm_memory* memory;
   bool general;
-  Local<ObjectTemplate> holder;
-
-  Local<Function> make(Cell& cell, uint32_t function, int32_t place) {
-    const Image& image = instance.image();
-    const auto* shape = image.list<uint32_t>(image.description().shape);
-    const uint32_t type = shape[shape[kFunctions] + function];
-    cell = {&instance, nullptr, nullptr, memory, place, function, type, 0, 0, false, general};
-    const Local<Object> data = holder->NewInstance(context).ToLocalChecked();
-#if V8_MAJOR_VERSION >= 14
-    data->SetAlignedPointerInInternalField(kCellField, &cell, kEmbedderDataTypeTagDefault);
-#else
-    data->SetAlignedPointerInInternalField(kCellField, &cell);
-#endif
-    data->SetInternalField(kOwnerField, owner);
-    const auto length = static_cast<int>(shape[shape[shape[kTypes] + type]]);
-    const Local<Function> made =
-        Function::New(context, call_export, data, length, ConstructorBehavior::kThrow).ToLocalChecked();
-    char digits[16];
-    const int size = snprintf(digits, sizeof digits, "%u", function);
-    made->SetName(
-        String::NewFromOneByte(isolate, reinterpret_cast<uint8_t*>(digits), NewStringType::kNormal, size)
-            .ToLocalChecked());
-    return made;
-  }
+  uint32_t* first;  // which export a function of a place is first: 0 unknown, else one more
 };
 
+void set_pointer(Local<Object> holder, void* pointer) {
+#if V8_MAJOR_VERSION >= 14
+  holder->SetAlignedPointerInInternalField(kCellField, pointer, kEmbedderDataTypeTagDefault);
+#else
+  holder->SetAlignedPointerInInternalField(kCellField, pointer);
+#endif
+}
+
+Local<Object> make_holder(Local<Context> context, void* pointer, Local<Value> owner) {
+  const Local<Object> holder =
+      state->holder.Get(Isolate::GetCurrent())->NewInstance(context).ToLocalChecked();
+  set_pointer(holder, pointer);
+  holder->SetInternalField(kOwnerField, owner);
+  return holder;
+}
+
+const uint32_t* shape_of(const Instance& instance) {
+  const Image& image = instance.image();
+  return image.list<uint32_t>(image.description().shape);
+}
+
+Local<Function> new_function(Local<Context> context, const Exporter& exporter, Local<Value> owner,
+                             uint32_t function, int32_t place) {
+  Isolate* isolate = Isolate::GetCurrent();
+  Instance& instance = *exporter.instance;
+  const uint32_t* shape = shape_of(instance);
+  const uint32_t type = shape[shape[kFunctions] + function];
+  auto* cell = static_cast<Cell*>(state->bridge->attach(instance, sizeof(Cell)));
+  *cell = {&instance, nullptr, nullptr, exporter.memory, place,           function,
+           type,      0,       0,       false,           exporter.general};
+  const auto length = static_cast<int>(shape[shape[shape[kTypes] + type]]);
+  const Local<Function> made = Function::New(context, call_export, make_holder(context, cell, owner), length,
+                                             ConstructorBehavior::kThrow)
+                                   .ToLocalChecked();
+  char digits[16];
+  const int size = snprintf(digits, sizeof digits, "%u", function);
+  made->SetName(
+      String::NewFromOneByte(isolate, reinterpret_cast<uint8_t*>(digits), NewStringType::kNormal, size)
+          .ToLocalChecked());
+  return made;
+}
+
 /// Arguments 0 to 2: instance, owner, memory.
-Maker maker_of(const FunctionCallbackInfo<Value>& info) {
-  Isolate* isolate = info.GetIsolate();
+Exporter exporter_of(const FunctionCallbackInfo<Value>& info) {
   const double memory = info[2].As<Number>()->Value();
-  return {isolate,
-          isolate->GetCurrentContext(),
-          *Instance::of(address_of<const wasm_instance>(info[0])),
-          info[1],
-          memory > 0 ? address_of<const wasm_memory>(info[2]) : nullptr,
-          memory < 0,
-          state->holder.Get(isolate)};
+  return {Instance::of(address_of<const wasm_instance>(info[0])),
+          memory > 0 ? address_of<const wasm_memory>(info[2]) : nullptr, memory < 0, nullptr};
+}
+
+/// Names of exports, at the first.
+Names export_names(const Image& image) {
+  const auto* shape = image.list<uint32_t>(image.description().shape);
+  const uint32_t* import = shape + shape[kImports];
+  Names names(image);
+  for (uint32_t i = 0; i < shape[kImports + 1]; i++, import += kImportWords)
+    names.skip(import[1] + import[2]);
+  return names;
+}
+
+/// One function may be exported by several names: the first of them.
+uint32_t first_export(Exporter& exporter, uint32_t place) {
+  if (exporter.first == nullptr) {
+    const uint32_t* shape = shape_of(*exporter.instance);
+    const uint32_t* entry = shape + shape[kExports];
+    const uint32_t places = exporter.instance->image().description().refs.count;
+    exporter.first =
+        static_cast<uint32_t*>(state->bridge->attach(*exporter.instance, places * sizeof(uint32_t)));
+    for (uint32_t i = 0; i < shape[kExports + 1]; i++, entry += kExportWords)
+      if (entry[0] == kFunctionKind && entry[3] < places && exporter.first[entry[3]] == 0)
+        exporter.first[entry[3]] = i + 1;
+  }
+  return exporter.first[place] - 1;
+}
+
+/// At the first look at an exported function: V8 puts the answer in the place of this.
+void make_export(Local<Name>, const PropertyCallbackInfo<Value>& info) {
+  Isolate* isolate = info.GetIsolate();
+  const Local<Context> context = isolate->GetCurrentContext();
+#if V8_MAJOR_VERSION >= 14
+  const Local<Object> exports = info.HolderV2();
+#else
+  const Local<Object> exports = info.Holder();
+#endif
+  Local<Value> holder;
+  if (!exports->GetPrivate(context, state->exporter.Get(isolate)).ToLocal(&holder)) return;
+  auto& exporter = *static_cast<Exporter*>(pointer_of(holder.As<Object>()));
+  const Image& image = exporter.instance->image();
+  const uint32_t* shape = shape_of(*exporter.instance);
+  const uint32_t index = info.Data().As<Uint32>()->Value();
+  const uint32_t* entries = shape + shape[kExports];
+  const uint32_t* entry = entries + index * kExportWords;
+  const uint32_t first = first_export(exporter, entry[3]);
+  if (first != index) {
+    Names names = export_names(image);
+    for (uint32_t i = 0; i < first; i++) names.skip(entries[i * kExportWords + 2]);
+    Local<Value> function;
+    if (exports->Get(context, names.take(isolate, entries[first * kExportWords + 2])).ToLocal(&function))
+      info.GetReturnValue().Set(function);
+    return;
+  }
+  const Local<Value> owner = holder.As<Object>()->GetInternalField(kOwnerField).As<Value>();
+  info.GetReturnValue().Set(new_function(context, exporter, owner, entry[1], static_cast<int32_t>(entry[3])));
 }
 
 }  // namespace
@@ -154,49 +220,40 @@ void read_imports(const FunctionCallbackInfo<Value>& info) {
 }
 
 void make_function(const FunctionCallbackInfo<Value>& info) {
-  Maker maker = maker_of(info);
-  auto* cell = static_cast<Cell*>(state->bridge->attach(maker.instance, sizeof(Cell)));
-  const auto function = info[3].As<Uint32>()->Value();
-  const auto place = info[4].As<Int32>()->Value();
-  info.GetReturnValue().Set(maker.make(*cell, function, place));
+  const Local<Context> context = info.GetIsolate()->GetCurrentContext();
+  info.GetReturnValue().Set(new_function(context, exporter_of(info), info[1], info[3].As<Uint32>()->Value(),
+                                         info[4].As<Int32>()->Value()));
 }
 
 void make_exports(const FunctionCallbackInfo<Value>& info) {
-  Maker maker = maker_of(info);
-  Isolate* isolate = maker.isolate;
-  const Image& image = maker.instance.image();
-  const Description& d = image.description();
-  const auto* shape = image.list<uint32_t>(d.shape);
+  Isolate* isolate = info.GetIsolate();
+  const Local<Context> context = isolate->GetCurrentContext();
+  const Exporter given = exporter_of(info);
+  auto* exporter = new (state->bridge->attach(*given.instance, sizeof(Exporter))) Exporter(given);
+  const uint32_t* shape = shape_of(*given.instance);
   const uint32_t count = shape[kExports + 1];
   const uint32_t* entry = shape + shape[kExports];
-  Names names(image);
-  const uint32_t* import = shape + shape[kImports];
-  for (uint32_t i = 0; i < shape[kImports + 1]; i++, import += kImportWords)
-    names.skip(import[1] + import[2]);
-
-  std::vector<Local<Name>> keys(count);
-  std::vector<Local<Value>> values(count);
-  std::vector<Local<Value>> made(d.refs.count);
-  auto* cells = static_cast<Cell*>(state->bridge->attach(maker.instance, count * sizeof(Cell)));
+  Names names = export_names(given.instance->image());
+  const Local<Object> exports = Object::New(isolate, Null(isolate), nullptr, nullptr, 0);
+  const auto attributes = static_cast<PropertyAttribute>(ReadOnly | DontDelete);
+  if (exports->SetPrivate(context, state->exporter.Get(isolate), make_holder(context, exporter, info[1]))
+          .IsNothing())
+    return;
   for (uint32_t i = 0; i < count; i++, entry += kExportWords) {
-    keys[i] = names.take(isolate, entry[2]);
-    const auto place = static_cast<int32_t>(entry[3]);
-    if (entry[0] == kFunctionKind && place >= 0) {
-      // One function may be exported by several names.
-      Local<Value>& function = made[static_cast<uint32_t>(place)];
-      if (function.IsEmpty()) function = maker.make(*cells++, entry[1], place);
-      values[i] = function;
+    const Local<String> name = names.take(isolate, entry[2]);
+    if (entry[0] == kFunctionKind && static_cast<int32_t>(entry[3]) >= 0) {
+      const Local<Value> index = Integer::NewFromUnsigned(isolate, i);
+      if (exports->SetLazyDataProperty(context, name, make_export, index, attributes).IsNothing()) return;
       continue;
     }
-    Local<Value> arguments[] = {maker.owner, Integer::NewFromUnsigned(isolate, entry[0]),
+    Local<Value> value;
+    Local<Value> arguments[] = {info[1], Integer::NewFromUnsigned(isolate, entry[0]),
                                 Integer::NewFromUnsigned(isolate, entry[1])};
-    if (!state->other_export.Get(isolate)
-             ->Call(maker.context, Undefined(isolate), 3, arguments)
-             .ToLocal(&values[i]))
+    if (!state->other_export.Get(isolate)->Call(context, Undefined(isolate), 3, arguments).ToLocal(&value) ||
+        exports->CreateDataProperty(context, name, value).IsNothing())
       return;
   }
-  const Local<Object> exports = Object::New(isolate, Null(isolate), keys.data(), values.data(), count);
-  if (exports->SetIntegrityLevel(maker.context, IntegrityLevel::kFrozen).IsNothing()) return;
+  if (exports->SetIntegrityLevel(context, IntegrityLevel::kFrozen).IsNothing()) return;
   info.GetReturnValue().Set(exports);
 }
 
