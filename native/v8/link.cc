@@ -109,9 +109,10 @@ void set_pointer(Local<Object> holder, void* pointer) {
 #endif
 }
 
-Local<Object> make_holder(Local<Context> context, void* pointer, Local<Value> owner) {
-  const Local<Object> holder =
-      state->holder.Get(Isolate::GetCurrent())->NewInstance(context).ToLocalChecked();
+/// Empty where there is no stack left for it, here and below; that is thrown.
+MaybeLocal<Object> make_holder(Local<Context> context, void* pointer, Local<Value> owner) {
+  Local<Object> holder;
+  if (!state->holder.Get(Isolate::GetCurrent())->NewInstance(context).ToLocal(&holder)) return {};
   set_pointer(holder, pointer);
   holder->SetInternalField(kOwnerField, owner);
   return holder;
@@ -122,8 +123,8 @@ const uint32_t* shape_of(const Instance& instance) {
   return image.list<uint32_t>(image.description().shape);
 }
 
-Local<Function> new_function(Local<Context> context, const Exporter& exporter, Local<Value> owner,
-                             uint32_t function, int32_t place) {
+MaybeLocal<Function> new_function(Local<Context> context, const Exporter& exporter, Local<Value> owner,
+                                  uint32_t function, int32_t place) {
   Isolate* isolate = Isolate::GetCurrent();
   Instance& instance = *exporter.instance;
   const uint32_t* shape = shape_of(instance);
@@ -132,14 +133,17 @@ Local<Function> new_function(Local<Context> context, const Exporter& exporter, L
   *cell = {&instance, nullptr, nullptr, exporter.memory, place,           function,
            type,      0,       0,       false,           exporter.general};
   const auto length = static_cast<int>(shape[shape[shape[kTypes] + type]]);
-  const Local<Function> made = Function::New(context, call_export, make_holder(context, cell, owner), length,
-                                             ConstructorBehavior::kThrow)
-                                   .ToLocalChecked();
+  Local<Object> holder;
+  Local<Function> made;
+  Local<String> name;
   char digits[16];
   const int size = snprintf(digits, sizeof digits, "%u", function);
-  made->SetName(
-      String::NewFromOneByte(isolate, reinterpret_cast<uint8_t*>(digits), NewStringType::kNormal, size)
-          .ToLocalChecked());
+  if (!make_holder(context, cell, owner).ToLocal(&holder) ||
+      !Function::New(context, call_export, holder, length, ConstructorBehavior::kThrow).ToLocal(&made) ||
+      !String::NewFromOneByte(isolate, reinterpret_cast<uint8_t*>(digits), NewStringType::kNormal, size)
+           .ToLocal(&name))
+    return {};
+  made->SetName(name);
   return made;
 }
 
@@ -202,7 +206,9 @@ void make_export(Local<Name>, const PropertyCallbackInfo<Value>& info) {
     return;
   }
   const Local<Value> owner = holder.As<Object>()->GetInternalField(kOwnerField).As<Value>();
-  info.GetReturnValue().Set(new_function(context, exporter, owner, entry[1], static_cast<int32_t>(entry[3])));
+  Local<Function> made;
+  if (new_function(context, exporter, owner, entry[1], static_cast<int32_t>(entry[3])).ToLocal(&made))
+    info.GetReturnValue().Set(made);
 }
 
 }  // namespace
@@ -221,8 +227,11 @@ void read_imports(const FunctionCallbackInfo<Value>& info) {
 
 void make_function(const FunctionCallbackInfo<Value>& info) {
   const Local<Context> context = info.GetIsolate()->GetCurrentContext();
-  info.GetReturnValue().Set(new_function(context, exporter_of(info), info[1], info[3].As<Uint32>()->Value(),
-                                         info[4].As<Int32>()->Value()));
+  const auto function = info[3].As<Uint32>()->Value();
+  const auto place = info[4].As<Int32>()->Value();
+  Local<Function> made;
+  if (new_function(context, exporter_of(info), info[1], function, place).ToLocal(&made))
+    info.GetReturnValue().Set(made);
 }
 
 void make_exports(const FunctionCallbackInfo<Value>& info) {
@@ -236,8 +245,9 @@ void make_exports(const FunctionCallbackInfo<Value>& info) {
   Names names = export_names(given.instance->image());
   const Local<Object> exports = Object::New(isolate, Null(isolate), nullptr, nullptr, 0);
   const auto attributes = static_cast<PropertyAttribute>(ReadOnly | DontDelete);
-  if (exports->SetPrivate(context, state->exporter.Get(isolate), make_holder(context, exporter, info[1]))
-          .IsNothing())
+  Local<Object> holder;
+  if (!make_holder(context, exporter, info[1]).ToLocal(&holder) ||
+      exports->SetPrivate(context, state->exporter.Get(isolate), holder).IsNothing())
     return;
   for (uint32_t i = 0; i < count; i++, entry += kExportWords) {
     const Local<String> name = names.take(isolate, entry[2]);
