@@ -20,6 +20,14 @@ export const known: Known[] = [
     script: 'what they are',
     labels: ['text', 'new', 'writing the name', 'keys'],
     why: 'an exported function is one of JavaScript: its text is its source, and arguments and caller are not its own',
+    ofScript: true,
+  },
+  {
+    area: 'functions',
+    script: 'what they are',
+    labels: ['new', 'writing the name', 'keys'],
+    why: 'arguments and caller are not its own',
+    last: 24,
   },
   {
     area: 'shape',
