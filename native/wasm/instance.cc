@@ -241,12 +241,34 @@ Instance::Value Instance::element_value(const Element& element, uint32_t index) 
   return value;
 }
 
+/// What most elements of most modules are, and there are tens of thousands in some.
+void Instance::put_functions(wasm_function* to, const int32_t* places, uint32_t count) const {
+  const auto* refs = image_.list<Ref>(image_.description().refs);
+  const auto* types = image_.list<Type>(image_.description().types);
+  const auto* imported = at<const wasm_function>(image_.description().functions_at);
+  for (uint32_t i = 0; i < count; i++) {
+    const int32_t place = places[i];
+    if (place < 0) {
+      to[i] = imported[~place];
+      continue;
+    }
+    const Ref& ref = refs[place];
+    const uint64_t key = types[ref.type].key;
+    to[i] = {key != 0 ? key : image_.key_of(ref.type), image_.code(ref.code), base_, image_.code(ref.tail)};
+  }
+}
+
 void Instance::table_init(uint32_t index, uint32_t segment, uint64_t to, uint32_t source, uint32_t count) {
   const Element& element = image_.list<Element>(image_.description().elements)[segment];
   const uint64_t available = dropped_element(segment) ? 0 : element.count;
   wasm_table& target = table(index);
   if (!inside(to, count, target.size)) trap(runtime_, WASM_TRAP_TABLE_ACCESS);
   if (!inside(source, count, available)) trap(runtime_, WASM_TRAP_ELEMENT_SEGMENT);
+  if (element.type == kFunctionReference && !element.has_expressions) {
+    put_functions(target.functions + to, reinterpret_cast<const int32_t*>(image_.at(element.items)) + source,
+                  count);
+    return;
+  }
   for (uint32_t i = 0; i < count; i++) {
     const Value value = element_value(element, source + i);
     if (element.type == kFunctionReference)

@@ -90,6 +90,7 @@ class Instance {
   bool map_run(const Run& run) const;
   void initialize_data();
   Value element_value(const Element& element, uint32_t index) const;
+  void put_functions(wasm_function* to, const int32_t* places, uint32_t count) const;
 
   Runtime& runtime_;
   const Image& image_;
