@@ -1,4 +1,4 @@
-// From a module to its image, at load: two system calls for a file that was seen before (native/wasm/known.cc), else a
+// From a module to its image, at load: three system calls for a file that was seen before (native/wasm/known.cc), else a
 // comparison with the source that the store keeps. Nothing is hashed.
 //
 // The index holds symbolic links that are read and never followed. A name is what is cheap to know of a module, a target

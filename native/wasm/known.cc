@@ -66,7 +66,9 @@ bool find_known(const char* path, const std::vector<std::string>& stores, const 
     if (size <= 0 || static_cast<size_t>(size) == sizeof target) continue;
     found.store = i;
     found.target.assign(target, static_cast<size_t>(size));
-    if (is_target(found.target)) return true;
+    // Another store may have what this one has no more.
+    if (is_target(found.target) && access((stores[i] + "/entries/" + found.target).c_str(), F_OK) == 0)
+      return true;
   }
   return false;
 }

@@ -125,7 +125,9 @@ export class LinkedInstance implements Callee, FunctionOwner {
 
   /** What the accelerator may call by itself. */
   directTarget(index: number): AnyFunction | undefined {
-    return this.watchedMemory < 0 ? undefined : this.targetOf(index);
+    // One without a memory of its own may call compiled code that has one, which JavaScript makes larger meanwhile.
+    const isForeign = this.watchedMemory > 0 && this.shape.memoryCount === 0;
+    return this.watchedMemory < 0 || isForeign ? undefined : this.targetOf(index);
   }
 
   callGeneral(index: number, place: number, args: unknown[]): unknown {

@@ -47,12 +47,20 @@ const main = await wasmFile(
     (func (export "trap") (unreachable))
     (export "imported" (func $i32)))`,
 );
-install(main);
+/** Without a memory: it calls what has one. */
+const caller = await wasmFile(
+  'caller.wasm',
+  `(module
+    (import "m" "grow" (func $grow))
+    (import "m" "size" (func $size (result i32)))
+    (func (export "run") (result i32) (call $grow) (call $size)))`,
+);
+install(main, caller);
 
 /** What the program sees, a line each. */
 const script = `
 import { readFileSync } from 'node:fs';
-const [file, way] = process.argv.slice(1);
+const [file, way, caller] = process.argv.slice(1);
 const W = way === 'v8' ? WebAssembly : await import('insitu/wasm');
 if (way !== 'v8') W.setPolicy({ fallback: false });
 const seen = [];
@@ -70,6 +78,11 @@ const imports = {
 };
 const start = (imports) => new W.Instance(new W.Module(readFileSync(file)), imports).exports;
 const e = start(imports);
+see('grown for another instance', () => {
+  const of = start(imports);
+  const m = { grow: () => { of.memory.grow(3); }, size: of.size };
+  return new W.Instance(new W.Module(readFileSync(caller)), { m }).exports.run();
+});
 const odd = [0, 1, -1, 2 ** 31, 2 ** 32 + 5, 1.9, -0, NaN, Infinity, 1e300, '7', ' 0x10 ', '', null, undefined, true, [], {},
   { valueOf: () => 9 }, Symbol.iterator, 5n, { valueOf() { throw new Error('no number') } }];
 for (const name of ['i32', 'i64', 'f32', 'f64', 'any']) {
@@ -138,7 +151,7 @@ if (way !== 'v8') {
 process.stdout.write(seen.join('\\n'));`;
 
 function seen(way: 'v8' | 'accelerator' | 'node-api'): string[] {
-  const args = ['--expose-gc', '--input-type=module', '-e', script, main, way];
+  const args = ['--expose-gc', '--input-type=module', '-e', script, main, way, caller];
   const environment = { ...env, INSITU_ACCELERATOR: way === 'node-api' ? '0' : '1' };
   const options = { cwd: root, env: environment, encoding: 'utf8', timeout: 60_000 } as const;
   return execFileSync(process.execPath, args, options).split('\n');
