@@ -159,6 +159,20 @@ find('an entry that was taken out is found no more; nor is one whose image vanis
   assert.is(imageOfFile(path, { roots }), undefined);
 });
 
+find('a file that one store remembers, and has no more, is found in another', async () => {
+  const { roots, path, made } = await installed('two stores');
+  const other = fresh();
+  const second = await installFile(path, { root: other, tier: 'quick', compile });
+  await pause(2100);
+  for (const root of [...roots, other]) {
+    imageOfFile(path, { roots: [root] });
+    assert.is(links(root, 'file-').length, 1);
+  }
+  rmSync(made.image);
+  assert.is(imageOfFile(path, { roots: [...roots, other] })?.image, second.image);
+  assert.is(imageOfFile(path, { roots }), undefined);
+});
+
 find('more modules of one sample than are told apart are found as far as they are', async () => {
   const root = fresh();
   const alike = Array.from({ length: MOST_ALIKE + 1 }, (_, i) => {
