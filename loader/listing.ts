@@ -1,5 +1,5 @@
 // Everything insitu can say of a stored file without running it: what inspect prints.
-import { createRequire } from 'node:module';
+
 import { type Backing, OpenFile } from './backing.ts';
 import { calledSo, inFile, LoadError } from './error.ts';
 import { detect, type Format, type ProgramKind } from './format.ts';
@@ -7,6 +7,7 @@ import { faults, type HugePages, hugePages, hugePagesOfImage, textOf } from './h
 import { type Image, read } from './image.ts';
 import { type ImageDetails, native } from './native.ts';
 import { type PlanSegment, plan } from './plan.ts';
+import { requireHere } from './root.ts';
 import { type Located, locate } from './store/locate.ts';
 
 export interface Listing {
@@ -142,7 +143,7 @@ interface ElfyProgram {
  * nothing, so it sees only what the native reader has accepted; it throws where there are no section headers.
  */
 function headersByElfy(file: OpenFile): ProgramHeader[] | null {
-  const elfy = createRequire(import.meta.url)('elfy') as {
+  const elfy = requireHere('elfy') as {
     parse(bytes: Buffer): { body: { programs: ElfyProgram[] } };
   };
   try {

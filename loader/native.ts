@@ -1,7 +1,7 @@
 // The addon as TypeScript sees it. Everything privileged goes through here; nothing is decided in it.
+
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { packageRoot, requireHere } from './root.ts';
 
 /** Opaque, type-tagged: one stored image on its way from file to running code. */
 export type ImageHandle = object & { readonly __image: never };
@@ -154,12 +154,9 @@ interface Addon {
   callInt(address: bigint): number;
 }
 
-const sourceTree = import.meta.url.endsWith('.ts');
-
 /** Where a prebuilt file of this platform lies. */
 export function prebuilt(name: string): string {
-  const directory = `${sourceTree ? '../' : '../../'}prebuilds/linux-${process.arch}/`;
-  return fileURLToPath(new URL(directory + name, import.meta.url));
+  return `${packageRoot}prebuilds/linux-${process.arch}/${name}`;
 }
 
 function loadAddon(): Addon {
@@ -171,7 +168,7 @@ function loadAddon(): Addon {
   const file = prebuilt('insitu.node');
   if (!existsSync(file))
     throw new Error(`insitu: ${file} is not there; want it built for ${process.arch} (make -C native all)`);
-  return createRequire(import.meta.url)(file);
+  return requireHere(file);
 }
 
 export const native: Addon = loadAddon();

@@ -8,7 +8,7 @@ import { defaultRegion } from '../loader/default-region.ts';
 import { generateLibrary } from '../test/build/generate.ts';
 import { buildSamples } from './build.ts';
 
-const cli = fileURLToPath(new URL('../dist/runtime/cli/main.js', import.meta.url));
+const cli = fileURLToPath(new URL('../dist/runtime/cli/main.cjs', import.meta.url));
 
 function insitu(...args: string[]): void {
   const shown = args.map((arg) => (/[\s(]/.test(arg) ? `'${arg}'` : arg)).join(' ');

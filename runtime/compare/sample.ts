@@ -1,12 +1,13 @@
 // One sample: a fresh process loads one file one way, and prints what it measured as a line of JSON. Run by
 // compare/index.ts as: node sample.js '<Request as JSON>'.
-import { createRequire } from 'node:module';
+
 import { OpenFile } from '../../loader/backing.ts';
 import { asEvidence, type Totals, totalsOf } from '../../loader/evidence.ts';
 import { read } from '../../loader/image.ts';
 import { load } from '../../loader/index.ts';
 import { type ImageHandle, native, prebuilt, slot, slots } from '../../loader/native.ts';
 import { Report } from '../../loader/report.ts';
+import { requireHere } from '../../loader/root.ts';
 import { parseArguments } from '../library/prototype.ts';
 import { type Request, SAMPLE_MARK, type Sample } from './request.ts';
 
@@ -94,7 +95,7 @@ type Call = (address: bigint) => unknown;
  */
 function callThrough(prototype: string, args: readonly string[]): Call {
   if (/^\s*int\s+\w+\s*\(\s*void\s*\)\s*;?\s*$/.test(prototype)) return native.callInt;
-  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi').default;
+  const koffi = requireHere('koffi') as typeof import('koffi').default;
   koffi.load(null);
   const type = koffi.proto(prototype);
   const values = parseArguments(prototype, args);

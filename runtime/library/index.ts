@@ -1,9 +1,10 @@
 // A loaded library as JavaScript uses it: functions called through C prototypes.
-import { createRequire } from 'node:module';
+
 import { checkName, inFile, LoadError } from '../../loader/error.ts';
 import { close, type LoadOptions, load as loadChain } from '../../loader/index.ts';
 import { type ImageHandle, native } from '../../loader/native.ts';
 import { Report } from '../../loader/report.ts';
+import { requireHere } from '../../loader/root.ts';
 import { readyFor } from '../../loader/store/locate.ts';
 import { isReference } from '../../loader/store/reference.ts';
 import type { LoadedComponent } from '../component/index.ts';
@@ -20,7 +21,7 @@ const functionTypes = new Map<string, ReturnType<Koffi['proto']>>();
 /** koffi costs milliseconds to load: not before a first function is asked for. */
 function foreignFunctions(): Koffi {
   if (koffi === undefined) {
-    koffi = createRequire(import.meta.url)('koffi') as Koffi;
+    koffi = requireHere('koffi') as Koffi;
     koffi.load(null); // it refuses raw addresses before it has loaded anything
   }
   return koffi;

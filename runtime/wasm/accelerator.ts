@@ -1,8 +1,9 @@
 // The accelerator (native/v8): functions made, called and told apart by V8's own interface, which takes a fraction of
 // what Node-API takes. There is one for each major version of Node; without one, or with INSITU_ACCELERATOR=0, all is
 // done through Node-API, with the same results.
-import { createRequire } from 'node:module';
+
 import { prebuilt } from '../../loader/native.ts';
+import { requireHere } from '../../loader/root.ts';
 import { wasm } from '../../loader/wasm.ts';
 import type { AnyFunction } from './function-reference.ts';
 import type { Exports } from './v8.ts';
@@ -52,15 +53,14 @@ function isPlainNode(): boolean {
 function load(): Accelerator | null {
   if (process.env.INSITU_ACCELERATOR === '0' || !isPlainNode()) return null;
   try {
-    return createRequire(import.meta.url)(
-      prebuilt(`insitu-v8-${process.versions.modules}.node`),
-    ) as Accelerator;
+    return requireHere(prebuilt(`insitu-v8-${process.versions.modules}.node`)) as Accelerator;
   } catch {
     return null;
   }
 }
 
-export let accelerator: Accelerator | null = null;
+/** `accelerator`: null until it is started, and where there is none. */
+export const engaged: { accelerator: Accelerator | null } = { accelerator: null };
 
 /** Once a thread. One that was built of other sources is not used. */
 export function startAccelerator(callbacks: Callbacks): void {
@@ -68,5 +68,5 @@ export function startAccelerator(callbacks: Callbacks): void {
   const { raise, throwToCompiled, callGeneral, otherExport, refresh, target } = callbacks;
   const [bridge, runtime] = wasm.wasmBridge();
   const all = [raise, throwToCompiled, callGeneral, otherExport, refresh, target];
-  if (loaded?.start(bridge, runtime, ...all)) accelerator = loaded;
+  if (loaded?.start(bridge, runtime, ...all)) engaged.accelerator = loaded;
 }

@@ -1,6 +1,6 @@
 // Instantiation of a compiled module (JS API 5.2: instantiate the core of a WebAssembly module).
 import { type Handle, wasm } from '../../loader/wasm.ts';
-import { accelerator, startAccelerator } from './accelerator.ts';
+import { engaged, startAccelerator } from './accelerator.ts';
 import { forgetTag, i32, onImportCalled, raise, STATUS_32, throwToCompiled } from './boundary.ts';
 import type { ExportMaker } from './export-source.ts';
 import { type AnyFunction, type Callee, dispatcherOf, exportedFunction, generalCallOf } from './function.ts';
@@ -356,6 +356,7 @@ export class LinkedInstance implements Callee, FunctionOwner {
   }
 
   private newFunction(index: number, place: number): AnyFunction {
+    const { accelerator } = engaged;
     const made =
       accelerator === null
         ? exportedFunction(this, index, place)
@@ -405,6 +406,7 @@ export class LinkedInstance implements Callee, FunctionOwner {
   }
 
   exports(): V8Type.Exports {
+    const { accelerator } = engaged;
     if (accelerator === null) return this.exportsOfScript();
     const exports = accelerator.makeExports(this.instance, this, this.watchedMemory);
     this.ownExports = exports;

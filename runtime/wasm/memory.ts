@@ -1,7 +1,7 @@
 // Linear memories: V8's own WebAssembly.Memory, which compiled code uses in place. Its base never moves; its size may
 // change whenever JavaScript runs, and an old buffer tells that by its own length.
 import { type Handle, wasm } from '../../loader/wasm.ts';
-import { accelerator } from './accelerator.ts';
+import { engaged } from './accelerator.ts';
 import type { Limits } from './shape.ts';
 import type * as V8Type from './v8.ts';
 import { V8 } from './v8.ts';
@@ -39,7 +39,7 @@ export class MemoryState {
   }
 
   private watch(): void {
-    if (!this.shared) accelerator?.watchMemory(this.address, this.buffer);
+    if (!this.shared) engaged.accelerator?.watchMemory(this.address, this.buffer);
   }
 
   /** @throws RangeError as V8's */

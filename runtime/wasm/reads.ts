@@ -1,6 +1,6 @@
 // Imports are read once, in the order of Module.imports (JS API: read the imports); whoever links afterwards is shown
 // what was read.
-import { type Accelerator, accelerator } from './accelerator.ts';
+import { type Accelerator, engaged } from './accelerator.ts';
 import { isObject } from './face.ts';
 import type { CompiledImage } from './image.ts';
 import type { Shape } from './shape.ts';
@@ -27,6 +27,7 @@ export class ImportReads {
   }
 
   read(image: CompiledImage): void {
+    const { accelerator } = engaged;
     if (accelerator === null) this.readAll(image.shape);
     else if (this.readFast(accelerator, image.address))
       throw new Unreadable('no object to read imports from');

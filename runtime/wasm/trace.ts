@@ -1,9 +1,10 @@
 // Stacks of traps: what V8 writes of this loader's own functions gives way to the frames of compiled code. A trap that
 // goes on through JavaScript into compiled code again gets the frames of that, too.
+import { codeOf } from '../../loader/root.ts';
 import { wasm } from '../../loader/wasm.ts';
 
 /** In the URLs of frames, and in the paths that source maps make of them. */
-const OWN = decodeURI(new URL('.', import.meta.url).pathname);
+const OWN = codeOf('runtime/wasm/');
 /** At most this many frames of ours stand between two of a program's. */
 const OWN_FRAMES = 8;
 

@@ -9,7 +9,7 @@ import type { Comparison, Way } from '../../runtime/compare/index.ts';
 import { generatedDirectory, generateLibrary, generateProgram } from '../build/generate.ts';
 import { measureSharing } from './sharing.ts';
 
-const cli = fileURLToPath(new URL('../../dist/runtime/cli/main.js', import.meta.url));
+const cli = fileURLToPath(new URL('../../dist/runtime/cli/main.cjs', import.meta.url));
 const run = promisify(execFile);
 const { values } = parseArgs({ options: { runs: { type: 'string' }, sizes: { type: 'string' } } });
 const runs = values.runs ?? '15';

@@ -1,5 +1,4 @@
 import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { insitu, main } from './insitu.ts';
@@ -46,14 +45,15 @@ const probe = container('mount -t tmpfs -o noexec tmpfs /dev/shm', ['true']);
 const refused =
   probe.status === 0 ? '' : `: no mount namespace (${(probe.stderr || `${probe.error}`).trim()})`;
 const inContainer = refused ? doctor.skip : doctor;
-const dist = fileURLToPath(new URL('../../dist/', import.meta.url));
+const module = new URL('../../loader/default-region.ts', import.meta.url).href;
 
 /** What defaultRegion answers where `setup` has been done. */
 function regionAfter(setup: string) {
-  const script = `import { defaultRegion } from '${dist}loader/default-region.js';
+  const script = `import { defaultRegion } from '${module}';
     console.log(JSON.stringify(defaultRegion()));`;
   const { status, stdout, stderr } = container(setup, [
     process.execPath,
+    '--import=tsx',
     '--input-type=module',
     '-e',
     script,

@@ -12,7 +12,7 @@ import { basename, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
-export const main = fileURLToPath(new URL('../../dist/runtime/cli/main.js', import.meta.url));
+export const main = fileURLToPath(new URL('../../dist/runtime/cli/main.cjs', import.meta.url));
 
 const { NODE_OPTIONS: _, NODE_EXTRA_CA_CERTS: __, ...inherited } = process.env;
 export const environment: NodeJS.ProcessEnv = inherited;

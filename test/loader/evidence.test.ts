@@ -299,7 +299,7 @@ claims('nothing where nothing could be read', () => {
 const nobody = process.getuid?.() === 0 ? claims : claims.skip;
 nobody('without CAP_SYS_ADMIN frame numbers are hidden, and the table shows dashes', () => {
   const drop = ['--reuid=65534', '--regid=65534', '--clear-groups', '--bounding-set=-all'];
-  const path = new URL('../../dist/runtime/cli/main.js', import.meta.url).pathname;
+  const path = new URL('../../dist/runtime/cli/main.cjs', import.meta.url).pathname;
   const { status, stderr } = spawnSync(
     'setpriv',
     [...drop, process.execPath, path, 'run', '--report', '/bin/true'],

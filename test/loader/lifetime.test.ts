@@ -45,7 +45,7 @@ lifetime('a worker that is ended while it loads takes nothing with it', () => {
          parentPort.postMessage(1);
          for (;;) loadSync(workerData.path).close();
        });\`;
-     const library = new URL('../dist/runtime/index.js', 'file://${library}').href;
+     const library = new URL('../dist/runtime/index.mjs', 'file://${library}').href;
      for (let i = 0; i < 12; i++) {
        const worker = new Worker(code, { eval: true, execArgv: [], workerData: { path, library } });
        await new Promise((resolve, reject) => { worker.once('message', resolve); worker.once('error', reject); });

@@ -40,7 +40,7 @@ function job({ code, directory }: Payload, only: string): string {
     echo "suite ended with $?"`;
   // Over the region of the device, and last for that.
   const recordings = `mkdir /mnt/share/order
-    node ${quoted(join(code, 'order/record.js'))} ${quoted(join(directory, 'recorder'))} ${quoted(join(code, '../../../dist'))} "$DAX4K" /mnt/xfs /mnt/share/order`;
+    node ${quoted(join(code, 'order/record.js'))} ${quoted(join(directory, 'recorder'))} "$DAX4K" /mnt/xfs /mnt/share/order`;
   return `
     . ${quoted(join(code, '../../../test/machine/guest/media.sh'))}
     set -e

@@ -22,7 +22,7 @@ function job(command: string | undefined): string {
     . ${quoted(join(root, 'test/machine/guest/media.sh'))}
     ext4_prepared 0 /mnt/ext4 && xfs_prepared 1 /mnt/xfs && DAX2M=$(devdax 2 2M) && DAX4K=$(devdax 3 4k) || exit 1
     export DAX2M DAX4K
-    mkdir -p /run/bin && ln -s ${quoted(join(root, 'dist/runtime/cli/main.js'))} /run/bin/insitu
+    mkdir -p /run/bin && ln -s ${quoted(join(root, 'dist/runtime/cli/main.cjs'))} /run/bin/insitu
     ln -s ${quoted(join(root, 'prebuilds/linux-x64/insitu-exec'))} /run/bin/insitu-exec
     export PATH=/run/bin:$PATH
     cd ${quoted(root)}

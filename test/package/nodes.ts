@@ -98,8 +98,8 @@ function pack(): string {
 
 const shipped = [
   ...['README.md', 'RATIONALE.md', 'CHANGELOG.md', 'LICENSE', 'package.json'],
-  ...['dist/runtime/index.js', 'dist/runtime/index.d.ts', 'dist/runtime/cli/main.js'],
-  ...['native/wasm/code.h', 'native/wasm/simd.h', 'dist/runtime/wasm/index.js'],
+  ...['dist/runtime/index.mjs', 'dist/runtime/index.d.ts', 'dist/runtime/cli/main.cjs'],
+  ...['native/wasm/code.h', 'native/wasm/simd.h', 'dist/runtime/wasm/index.mjs'],
   ...['insitu.node', 'insitu-exec', 'small.so', 'wasmtime_start'].map(
     (name) => `prebuilds/linux-x64/${name}`,
   ),
@@ -133,7 +133,7 @@ function checkTarball(tarball: string): void {
     want(found.length === 0, found.join('\n'));
   });
   check('tarball: what is to be executed can be', () => {
-    for (const name of ['dist/runtime/cli/main.js', 'prebuilds/linux-x64/insitu-exec'])
+    for (const name of ['dist/runtime/cli/main.cjs', 'prebuilds/linux-x64/insitu-exec'])
       want((statSync(join(top, name)).mode & 0o111) === 0o111, `${name} is not executable`);
   });
 }
@@ -250,7 +250,7 @@ function checkNode(node: string, files: Record<string, string>): void {
   if (status !== 0 || done.length !== 6)
     check(`${version}: ends well`, () => want(false, `${signal ?? `exit code ${status}`}\n${stderr}`));
 
-  const cli = join(consumer, 'node_modules/insitu/dist/runtime/cli/main.js');
+  const cli = join(consumer, 'node_modules/insitu/dist/runtime/cli/main.cjs');
   const insitu = (...args: string[]) => outputOf(node, [cli, ...args], consumer);
   check(`${version}: insitu inspect`, () => {
     const { format } = JSON.parse(insitu('inspect', '--json', files.hash as string));

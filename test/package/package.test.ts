@@ -46,24 +46,35 @@ pack('what is compiled imports Node, its dependencies and itself, nothing else',
   assert.equal(os, ['linux']);
   const dist = join(root, 'dist');
   const compiled = readdirSync(dist, { recursive: true, encoding: 'utf8' });
-  for (const file of compiled.filter((name) => /\.(js|d\.ts)$/.test(name))) {
+  for (const file of compiled.filter((name) => /\.([cm]js|d\.ts)$/.test(name))) {
     const text = readFileSync(join(dist, file), 'utf8');
     for (const [, name = ''] of text.matchAll(
       /(?:\bfrom\s+|^import\s+|\bimport\(|\brequire\)?\()['"]([^'"\s]+)['"]/gm,
     )) {
-      const own = name.startsWith('.') && existsSync(join(dist, file, '..', name.replace(/\.ts$/, '.js')));
+      const own = name.startsWith('.') && existsSync(join(dist, file, '..', name.replace(/\.ts$/, '.d.ts')));
       assert.ok(own || name.startsWith('node:') || name in dependencies, `${file} imports ${name}`);
     }
   }
 });
 
+pack('required and imported, it is the same', () => {
+  const code = `const { strictEqual } = require('node:assert');
+    for (const name of ['insitu', 'insitu/wasm'])
+      import(name).then((imported) => {
+        const required = require(name);
+        for (const key of Object.keys(imported)) strictEqual(imported[key], required[key], key);
+        process.stdout.write(Object.keys(imported).length > 1 ? '.' : '-');
+      });`;
+  assert.is(execFileSync(process.execPath, ['-e', code], { cwd: root, encoding: 'utf8' }), '..');
+});
+
 pack('packages that are wanted when they are there are declared so', () => {
   const dist = join(root, 'dist');
   const compiled = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((name) =>
-    name.endsWith('.js'),
+    name.endsWith('.cjs'),
   );
   const wanted = compiled.flatMap((file) =>
-    [...readFileSync(join(dist, file), 'utf8').matchAll(/\boptional\('((@[^/']+\/)?[^/']+)/g)].map(
+    [...readFileSync(join(dist, file), 'utf8').matchAll(/\boptional\("((@[^/"]+\/)?[^/"]+)/g)].map(
       ([, name]) => name,
     ),
   );
@@ -89,7 +100,7 @@ pack('the tarball holds dist, what is prebuilt and the papers, no tests and no l
   const paths = Object.values(answer)[0]?.files.map(({ path }) => path) ?? [];
   for (const name of ['insitu.node', 'insitu-exec', 'small.so', 'wasmtime_start'])
     assert.ok(paths.includes(`prebuilds/linux-x64/${name}`), name);
-  for (const name of ['README.md', 'RATIONALE.md', 'CHANGELOG.md', 'LICENSE', 'dist/runtime/index.js'])
+  for (const name of ['README.md', 'RATIONALE.md', 'CHANGELOG.md', 'LICENSE', 'dist/runtime/index.mjs'])
     assert.ok(paths.includes(name), name);
   const unwanted = paths.filter((path) => /^(test|build)\/|\.(o|new|tsbuildinfo|tgz)$|\.test\./.test(path));
   assert.equal(unwanted, []);

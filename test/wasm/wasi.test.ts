@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { insitu, start } from '../cli/insitu.ts';
@@ -155,9 +156,9 @@ run('of programs that are no WebAssembly nothing of it is loaded', () => {
     const [file] = insituFiles(coverage);
     return file ?? [];
   };
-  const isWasm = (url: string) => /\/(wasm|wasi|component|images|compile)\//.test(url);
+  const isWasm = (module: string) => /^runtime\/(wasm|wasi|component)|^loader\/(images|compile)/.test(module);
   const elf = loaded('run', '--report-file=/dev/null', '/bin/true');
-  assert.ok(elf.some((url) => url.endsWith('/runtime/cli/run.js')));
+  assert.ok(elf.includes('runtime/cli/run.ts'));
   assert.equal(elf.filter(isWasm), []);
   assert.ok(loaded('run', tasks).some(isWasm), 'the check sees it where it is');
 });
@@ -224,13 +225,15 @@ call('--report tells of the image', () => {
 
 call.run();
 
-/** Of each process that left its coverage: the files of insitu that it loaded. */
+/** Of each process that left its coverage: the modules in the files of dist/ that it loaded. */
 function insituFiles(coverage: string): string[][] {
   const processes = readdirSync(coverage).map((name) => join(coverage, name));
   const loaded = processes.map((path) =>
     (JSON.parse(readFileSync(path, 'utf8')) as { result: { url: string }[] }).result
       .map(({ url }) => url)
-      .filter((url) => url.startsWith('file:')),
+      .filter((url) => url.includes('/dist/'))
+      .flatMap((url) => [...readFileSync(fileURLToPath(url), 'utf8').matchAll(/^\/\/ (\S+\.ts)$/gm)])
+      .map(([, module = '']) => module),
   );
   rmSync(coverage, { recursive: true });
   return loaded;

@@ -1,11 +1,12 @@
 // insitu compare for WebAssembly: load, instantiate and first call, from the image in place against its copy, V8,
 // the C library's loader, and Wasmtime where there is one.
+
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { LoadError } from '../../../loader/error.ts';
 import { native } from '../../../loader/native.ts';
+import { moduleFile } from '../../../loader/root.ts';
 import { type CompareOptions, type Comparison, ratio, type Way } from '../comparison.ts';
 import { mediumNotes, requestFor, takeSample, wantPageCache } from '../index.ts';
 import type { WayName } from '../request.ts';
@@ -15,9 +16,7 @@ import { makeSmall } from './small.ts';
 import { examine, type Subject } from './subject.ts';
 import { prepareWasmtime, sampleWasmtime, type Wasmtime } from './wasmtime.ts';
 
-const sampleFile = fileURLToPath(
-  new URL(`./sample.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
-);
+const sampleFile = moduleFile('runtime/compare/wasm/sample');
 
 /** Node 20 to 26: every function compiled, by V8's first tier, before there is an instance. */
 const EAGER = '--no-wasm-lazy-compilation';

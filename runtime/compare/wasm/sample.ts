@@ -116,8 +116,7 @@ async function takeSample(): Promise<Sample> {
   return measure(engine, prepared);
 }
 
-try {
-  process.stdout.write(`\n${SAMPLE_MARK}${JSON.stringify(await takeSample())}\n`);
-} catch (error) {
-  process.stdout.write(`\n${SAMPLE_MARK}${JSON.stringify({ failed: (error as Error).message })}\n`);
-}
+const tell = (what: Sample | { failed: string }) =>
+  process.stdout.write(`\n${SAMPLE_MARK}${JSON.stringify(what)}\n`);
+
+takeSample().then(tell, (error: Error) => tell({ failed: error.message }));

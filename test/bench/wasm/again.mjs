@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 
 const [way, file] = process.argv.slice(2);
 const { Module, Instance, Memory, Table, Global } =
-  way === 'v8' ? WebAssembly : await import('../../../dist/runtime/wasm/index.js');
+  way === 'v8' ? WebAssembly : await import('../../../dist/runtime/wasm/index.mjs');
 const bytes = readFileSync(file);
 const module = new Module(bytes);
 const imports = {};

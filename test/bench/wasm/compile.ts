@@ -20,7 +20,7 @@ type Run = (file: string, directory: string) => Promise<Measured>;
 const insitu =
   (setting: Setting, tier: string): Run =>
   (file, directory) => {
-    const args = [join(root, 'dist/runtime/cli/main.js'), 'install', `--tier=${tier}`, file];
+    const args = [join(root, 'dist/runtime/cli/main.cjs'), 'install', `--tier=${tier}`, file];
     return measured(process.execPath, args, { ...environment(setting), INSITU_STORE: directory });
   };
 

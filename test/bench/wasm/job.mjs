@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import process from 'node:process';
 
 const [way, job] = process.argv.slice(2);
-const insitu = await import('../../../dist/runtime/wasm/index.js');
+const insitu = await import('../../../dist/runtime/wasm/index.mjs');
 if (way === 'in-place') {
   const { setPolicy, explain, ...names } = insitu;
   globalThis.WebAssembly = Object.assign(Object.create(null), names);

@@ -10,7 +10,7 @@ const WANTED_MS = 60;
 
 async function load() {
   if (way === 'v8') return WebAssembly;
-  const insitu = await import('../../../dist/runtime/wasm/index.js');
+  const insitu = await import('../../../dist/runtime/wasm/index.mjs');
   insitu.setPolicy({ fallback: false });
   return insitu;
 }

@@ -28,7 +28,7 @@ export interface Started {
 
 function compare(setting: Setting, { file, call }: Started): Comparison {
   const args = [
-    'dist/runtime/cli/main.js',
+    'dist/runtime/cli/main.cjs',
     'compare',
     '--json',
     '--runs',

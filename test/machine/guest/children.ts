@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 /** The project, its compiled code being at build/test/machine/guest. */
 export const root = fileURLToPath(new URL('../../../..', import.meta.url));
 export const payload = join(root, 'build/machine');
-export const cli = join(root, 'dist/runtime/cli/main.js');
+export const cli = join(root, 'dist/runtime/cli/main.cjs');
 const truth = join(payload, 'truth');
 
 export interface Count {

@@ -53,7 +53,7 @@ test('the address: a program that is linked for small pages, started by the kern
 });
 
 test('what inspect prints of it', () => {
-  const cli = [join(payload, '../../dist/runtime/cli/main.js'), 'inspect', '/mnt/ext4-default/copied.so'];
+  const cli = [join(payload, '../../dist/runtime/cli/main.cjs'), 'inspect', '/mnt/ext4-default/copied.so'];
   const printed = execFileSync(process.execPath, cli, { encoding: 'utf8' });
   assert.match(printed, /huge pages +no \(file\): .*; run insitu place/);
 });

@@ -257,14 +257,13 @@ byHand.run();
 const shipped = suite('order: insitu itself, recorded on the RAM file system');
 
 for (const recording of hostRecordings)
-  shipped(recording.name, async () => {
+  shipped(recording.name, () => {
     const directory = mkdtempSync('/dev/shm/insitu-test-');
     process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
     const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-    await record(recording, {
+    record(recording, {
       recorder: buildRecorder(),
       program: [process.execPath, '--import', 'tsx', at('./programs.ts')],
-      insitu: at('../../../dist'),
       region: directory,
       output: directory,
     });

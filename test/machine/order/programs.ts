@@ -1,11 +1,11 @@
-// The programs that are recorded: `node programs.js append|commit COUNT REGION INSITU`, with the directory of the insitu to
-// record (the package's dist) and the number of records or steps. Each warms up first: code that has not run yet takes
-// hundreds of times the steps.
+// The programs that are recorded: `node programs.js append|commit COUNT REGION`, with the number of records or steps.
+// Each warms up first: code that has not run yet takes hundreds of times the steps.
 import { accessSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { pathToFileURL } from 'node:url';
+import * as nvm from '../../../loader/nvm.ts';
+import { placeInRegion, removeEntry } from '../../../loader/store/place.ts';
 import { type Step, steps } from './commits.ts';
 import { encodeRecord, LOG_SIZE, payload } from './records.ts';
 
@@ -17,8 +17,7 @@ function mark(text: string): void {
 }
 
 /** Appends records to a log, each synced before the next. What lies there before is whole records, of other numbers. */
-async function append(count: number, path: string, insitu: string): Promise<void> {
-  const nvm: typeof import('../../../loader/nvm.ts') = await import(`${insitu}/loader/nvm.js`);
+function append(count: number, path: string): void {
   using region = nvm.open(path, { write: true });
   const length = Math.max(LOG_SIZE, region.backing.granule);
   const address = nvm.map(region, 0, length, nvm.PROT_READ | nvm.PROT_WRITE);
@@ -43,27 +42,24 @@ async function append(count: number, path: string, insitu: string): Promise<void
 }
 
 /** Changes a region's catalog by the steps of commits.ts. */
-async function commit(count: number, path: string, insitu: string): Promise<void> {
-  const place: typeof import('../../../loader/store/place.ts') = await import(
-    `${insitu}/loader/store/place.js`
-  );
+function commit(count: number, path: string): void {
   const directory = mkdtempSync(join(tmpdir(), 'insitu-order-'));
   let files = 0;
   const take = ({ placed, removed }: Step, change: (byte: number) => number) => {
-    if (removed !== undefined) place.removeEntry(path, removed);
+    if (removed !== undefined) removeEntry(path, removed);
     const sources = placed.map(({ name, content }) => {
       const file = join(directory, String(files++));
       writeFileSync(file, content.map(change));
       return { name, path: file };
     });
-    if (sources.length > 0) place.placeInRegion(sources, path);
+    if (sources.length > 0) placeInRegion(sources, path);
   };
   try {
     // Other content: where it has lain, stores of the same bytes would change nothing.
     for (let i = 0; i < 6; i++) for (const step of steps) take(step, (byte) => byte ^ (128 + i));
     for (const name of ['a', 'b', 'c', 'd']) {
       try {
-        place.removeEntry(path, name);
+        removeEntry(path, name);
       } catch {}
     }
     mark('begin');
@@ -78,7 +74,7 @@ async function commit(count: number, path: string, insitu: string): Promise<void
   }
 }
 
-const [, , name, count, path = '', insitu = ''] = process.argv;
+const [, , name, count, path = ''] = process.argv;
 const program = { append, commit }[name ?? ''];
 if (program === undefined) throw new Error(`no program ${name}`);
-await program(Number(count), path, pathToFileURL(insitu).href);
+program(Number(count), path);

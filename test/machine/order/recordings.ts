@@ -2,7 +2,8 @@
 import { spawnSync } from 'node:child_process';
 import { rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import * as nvm from '../../../loader/nvm.ts';
+import { createRegion } from '../../../loader/store/create.ts';
 import { LOG_SIZE } from './records.ts';
 
 export interface Recording {
@@ -36,8 +37,6 @@ export interface Places {
   /** The recorder's binary, and the command that runs programs.ts. */
   recorder: string;
   program: readonly string[];
-  /** Of the insitu that is recorded: the package's dist. */
-  insitu: string;
   /** The node itself on device-dax, else a directory. */
   region: string;
   /** Directory for NAME.trace and NAME.trace.image. */
@@ -52,11 +51,11 @@ const REGION_SIZE = DATA + (64 << 10);
 const WATCHED = 4 << 20;
 
 /** @throws Error with the recorder's own words when it fails */
-export async function record(recording: Recording, places: Places): Promise<void> {
+export function record(recording: Recording, places: Places): void {
   const { name, program, medium, count, removed } = recording;
   const path = medium === 'devdax' ? places.region : join(places.region, `${name}.region`);
   try {
-    await prepare(recording, path, places.insitu);
+    prepare(recording, path);
     const length = program === 'append' ? LOG_SIZE : medium === 'devdax' ? WATCHED : REGION_SIZE;
     const { status, stderr, error } = spawnSync(
       places.recorder,
@@ -65,7 +64,7 @@ export async function record(recording: Recording, places: Places): Promise<void
         // Without DAX the kernel refuses MAP_SYNC, and insitu takes msync instead: here it is to write lines back.
         ...(medium === 'ram' ? ['--grant-sync'] : []),
         ...(removed ? ['--remove', removed] : []),
-        ...['--', ...places.program, program, String(count), path, places.insitu],
+        ...['--', ...places.program, program, String(count), path],
       ],
       { encoding: 'utf8' },
     );
@@ -76,22 +75,16 @@ export async function record(recording: Recording, places: Places): Promise<void
   }
 }
 
-async function prepare({ program, medium }: Recording, path: string, insitu: string): Promise<void> {
+function prepare({ program, medium }: Recording, path: string): void {
   if (program === 'append') {
     if (medium === 'devdax') return; // whatever is there: a log is read up to what is no record of it
     writeFileSync(path, '');
     truncateSync(path, LOG_SIZE);
     return;
   }
-  const create: typeof import('../../../loader/store/create.ts') = await import(
-    pathToFileURL(join(insitu, 'loader/store/create.js')).href
-  );
-  create.createRegion(path, medium === 'devdax' ? { force: true } : { size: REGION_SIZE });
+  createRegion(path, medium === 'devdax' ? { force: true } : { size: REGION_SIZE });
   if (medium !== 'devdax') return;
   // Where an earlier recording has left the same bytes, stores would change nothing.
-  const nvm: typeof import('../../../loader/nvm.ts') = await import(
-    pathToFileURL(join(insitu, 'loader/nvm.js')).href
-  );
   using region = nvm.open(path, { write: true });
   nvm.write(region, Buffer.alloc(WATCHED - DATA), DATA);
 }

@@ -3,7 +3,7 @@
 import { appendFileSync } from 'node:fs';
 import process from 'node:process';
 import { isMainThread } from 'node:worker_threads';
-import * as wasm from '../../../dist/runtime/wasm/index.js';
+import * as wasm from '../../../dist/runtime/wasm/index.mjs';
 
 const { setPolicy, explain, ...names } = wasm;
 const { INSITU_EXPLAIN: file, INSITU_PLACE: place = 'in-place' } = process.env;

@@ -1,0 +1,170 @@
+// Builds dist/: what runs, as CommonJS in a few files, since importing sixty modules costs more than starting anything that
+// they map. `import` gets a twin (.mjs) of each public entry, which hands on what `require` of it gives: one copy of every
+// state in a process, however it was asked for. Declarations are tsc's.
+import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
+import { build } from 'esbuild';
+
+const out = 'dist';
+/** Entries of the package, and of child processes; and what is required in the middle of a synchronous call. */
+const entries = [
+  'runtime/index',
+  'runtime/wasm/index',
+  'runtime/cli/main',
+  'runtime/compare/sample',
+  'runtime/compare/wasm/sample',
+  'loader/store/entry',
+];
+const withTwin = ['runtime/index', 'runtime/wasm/index'];
+/** Whose chunks are put together. */
+const packed = withTwin;
+
+const { outputFiles, metafile } = await build({
+  entryPoints: entries.map((entry) => `${entry}.ts`),
+  outbase: '.',
+  outdir: out,
+  chunkNames: 'chunks/[name]-[hash]',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  packages: 'external',
+  metafile: true,
+  write: false,
+  define: { 'import.meta.filename': '__filename' },
+});
+
+// ---- ES modules, as esbuild writes them, to CommonJS
+
+const renamed = (names: string, word: ':' | 'as'): string =>
+  names
+    .split(',')
+    .map((name) => name.trim().split(' as '))
+    .filter(([name]) => name !== '')
+    .map(([from, to = from]) => (word === ':' ? `${from}: ${to}` : `${to}: ${from}`))
+    .join(', ');
+
+/** esbuild declares what is exported with `var`, `function` or `class`; an assignment beside that would be missed. */
+function forbidAssignment(text: string, name: string): void {
+  const assigned = new RegExp(
+    `(?<!(?:var|const|let) )(?<![.\\w$])${name.replaceAll('$', '\\$')} (?:[-+*/%&|^?]{1,2})?=(?![=>])`,
+  );
+  const [found] = assigned.exec(text) ?? [];
+  if (found) throw new Error(`bundle: ${name} is exported and assigned to: ${found}`);
+}
+
+/** Where a file of the output is found at run time, as the end of an expression that begins with what is required. */
+type Place = (from: string) => string;
+
+/**
+ * A file of esbuild's, whose imports stand at its head and whose exports are one list at its end. Names are taken from
+ * what is required at once and not looked up at each use: nothing of ours is exported and then assigned.
+ */
+function toCommonJs(text: string, place: Place): string {
+  const body = text
+    .replace(/^import \{([^}]*)\} from "([^"]+)";$/gm, (_, names, from) => {
+      return `const { ${renamed(names, ':')} } = ${place(from)};`;
+    })
+    .replace(/^import \* as (\S+) from "([^"]+)";$/gm, (_, name, from) => `const ${name} = ${place(from)};`)
+    .replace(/^import (\w+)(?:, \{([^}]*)\})? from "([^"]+)";$/gm, (_, name, names, from) => {
+      const more = names === undefined ? '' : ` const { ${renamed(names, ':')} } = ${name};`;
+      return `const ${name} = ${place(from)};${more}`;
+    })
+    .replace(/^import "([^"]+)";$/gm, (_, from) => `${place(from)};`)
+    .replace(/^export \{([^}]*)\};$/gm, (_, names) => `module.exports = { ${renamed(names, 'as')} };`)
+    .replace(/\bimport\("(\.[^"]+)"\)/g, (_, from) => `Promise.resolve().then(() => ${place(from)})`);
+  for (const [, list = ''] of text.matchAll(/^export \{([^}]*)\};$/gm))
+    for (const name of list.matchAll(/^\s*([\w$]+)/gm)) forbidAssignment(text, name[1] as string);
+  const left = /^(?:import|export)\b.*/m.exec(body);
+  if (left) throw new Error(`bundle: a line of a form that is not known: ${left[0]}`);
+  return body;
+}
+
+const strict = (body: string): string =>
+  body.startsWith('#!') ? body.replace('\n', '\n"use strict";\n') : `"use strict";\n${body}`;
+
+// ---- packs: chunks that are wanted together, in one file, each evaluated when it is first asked for
+
+/** All that `file` imports, and they in turn, before it runs itself. */
+function importedBy(file: string, seen = new Set<string>()): Set<string> {
+  for (const { path, kind } of metafile.outputs[file]?.imports ?? []) {
+    if (kind !== 'import-statement' || seen.has(path) || !(path in metafile.outputs)) continue;
+    seen.add(path);
+    importedBy(path, seen);
+  }
+  return seen;
+}
+
+const wants = packed.map((entry) => importedBy(`${out}/${entry}.js`));
+const isChunk = (file: string): boolean => basename(dirname(file)) === 'chunks';
+/** The name of a chunk's pack says which entries want it. */
+function packOf(chunk: string): string | undefined {
+  const by = wants.flatMap((wanted, index) => (wanted.has(chunk) ? [index] : []));
+  return by.length === 0
+    ? undefined
+    : `pack-${by.map((index) => packed[index]?.split('/').at(-2)).join('-')}`;
+}
+
+/** A name for what is at `path`, wherever it is required from. */
+const nameOf = (path: string): string => basename(path, '.js').replaceAll('-', '_');
+
+const placeFrom =
+  (file: string): Place =>
+  (from) => {
+    if (!from.startsWith('.')) return `require("${from}")`;
+    const path = join(dirname(file), from);
+    const pack = isChunk(path) ? packOf(path) : undefined;
+    const own = isChunk(file) ? packOf(file) : undefined;
+    if (pack !== undefined && pack === own) return `${nameOf(path)}()`;
+    const target = pack === undefined ? path.replace(/\.js$/, '.cjs') : `${out}/chunks/${pack}.cjs`;
+    const way = relative(dirname(file), target);
+    const required = `require("${way.startsWith('.') ? way : `./${way}`}")`;
+    return pack === undefined ? required : `${required}.${nameOf(path)}()`;
+  };
+
+/** In parentheses: V8 compiles such a function with the file, and need not read it twice. */
+const inPack = (path: string, body: string): string =>
+  [
+    `let of_${nameOf(path)};`,
+    `const ${nameOf(path)} = exports.${nameOf(path)} = (function() {`,
+    `if (of_${nameOf(path)} !== undefined) return of_${nameOf(path)};`,
+    body.replace('module.exports =', `return of_${nameOf(path)} =`),
+    '});',
+    '',
+  ].join('\n');
+
+// ---- dist/
+
+function twinOf(entry: string): string {
+  const names = metafile.outputs[`${out}/${entry}.js`]?.exports ?? [];
+  const named = names.filter((name) => name !== 'default');
+  return [
+    `import { createRequire } from 'node:module';`,
+    `const all = createRequire(import.meta.url)('./${basename(entry)}.cjs');`,
+    `export const { ${named.join(', ')} } = all;`,
+    ...(names.includes('default') ? ['export default all.default;'] : []),
+    '',
+  ].join('\n');
+}
+
+const files = new Map<string, string>();
+for (const { path, text } of outputFiles) {
+  const file = relative('.', path);
+  const body = toCommonJs(text, placeFrom(file));
+  const pack = isChunk(file) ? packOf(file) : undefined;
+  if (pack === undefined) files.set(file.replace(/\.js$/, '.cjs'), body);
+  else {
+    const whole = `${out}/chunks/${pack}.cjs`;
+    files.set(whole, (files.get(whole) ?? '') + inPack(file, body));
+  }
+}
+mkdirSync(join(out, 'chunks'), { recursive: true });
+for (const [file, body] of files) {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, strict(body));
+}
+for (const entry of withTwin) writeFileSync(join(out, `${entry}.mjs`), twinOf(entry));
+for (const name of readdirSync(join(out, 'chunks')))
+  if (!files.has(`${out}/chunks/${name}`)) rmSync(join(out, 'chunks', name));
+chmodSync(join(out, 'runtime/cli/main.cjs'), 0o755);
