@@ -14,10 +14,22 @@ const entries = [
   'runtime/compare/sample',
   'runtime/compare/wasm/sample',
   'loader/store/entry',
+  'runtime/wasm/engine',
+  'runtime/hook/register',
+  'runtime/hook/namespace',
+  'runtime/hook/report',
+  'runtime/library/module-report',
 ];
-const withTwin = ['runtime/index', 'runtime/wasm/index'];
-/** Whose chunks are put together. */
-const packed = withTwin;
+const withTwin = ['runtime/index', 'runtime/wasm/index', 'runtime/hook/register'];
+/** Chunks that are put together: each goes to the first of these whose entries all want it. */
+const packs: Record<string, string[]> = {
+  register: ['runtime/hook/register'],
+  namespace: ['runtime/hook/namespace'],
+  base: ['runtime/index', 'runtime/wasm/engine'],
+  engine: ['runtime/wasm/engine'],
+  wasm: ['runtime/wasm/index'],
+  library: ['runtime/index'],
+};
 
 const { outputFiles, metafile } = await build({
   entryPoints: entries.map((entry) => `${entry}.ts`),
@@ -81,9 +93,6 @@ function toCommonJs(text: string, place: Place): string {
   return body;
 }
 
-const strict = (body: string): string =>
-  body.startsWith('#!') ? body.replace('\n', '\n"use strict";\n') : `"use strict";\n${body}`;
-
 // ---- packs: chunks that are wanted together, in one file, each evaluated when it is first asked for
 
 /** All that `file` imports, and they in turn, before it runs itself. */
@@ -96,18 +105,21 @@ function importedBy(file: string, seen = new Set<string>()): Set<string> {
   return seen;
 }
 
-const wants = packed.map((entry) => importedBy(`${out}/${entry}.js`));
+const wants = Object.entries(packs).map(
+  ([name, of]) => [name, of.map((entry) => importedBy(`${out}/${entry}.js`))] as const,
+);
 const isChunk = (file: string): boolean => basename(dirname(file)) === 'chunks';
-/** The name of a chunk's pack says which entries want it. */
-function packOf(chunk: string): string | undefined {
-  const by = wants.flatMap((wanted, index) => (wanted.has(chunk) ? [index] : []));
-  return by.length === 0
-    ? undefined
-    : `pack-${by.map((index) => packed[index]?.split('/').at(-2)).join('-')}`;
-}
+const packOf = (chunk: string): string | undefined =>
+  wants.find(([, wanted]) => wanted.every((chunks) => chunks.has(chunk)))?.[0];
 
 /** A name for what is at `path`, wherever it is required from. */
 const nameOf = (path: string): string => basename(path, '.js').replaceAll('-', '_');
+
+const required = (file: string, target: string): string => {
+  const way = relative(dirname(file), target);
+  return `require("${way.startsWith('.') ? way : `./${way}`}")`;
+};
+const packFile = (pack: string): string => `${out}/chunks/${pack}.cjs`;
 
 const placeFrom =
   (file: string): Place =>
@@ -115,13 +127,18 @@ const placeFrom =
     if (!from.startsWith('.')) return `require("${from}")`;
     const path = join(dirname(file), from);
     const pack = isChunk(path) ? packOf(path) : undefined;
-    const own = isChunk(file) ? packOf(file) : undefined;
-    if (pack !== undefined && pack === own) return `${nameOf(path)}()`;
-    const target = pack === undefined ? path.replace(/\.js$/, '.cjs') : `${out}/chunks/${pack}.cjs`;
-    const way = relative(dirname(file), target);
-    const required = `require("${way.startsWith('.') ? way : `./${way}`}")`;
-    return pack === undefined ? required : `${required}.${nameOf(path)}()`;
+    if (pack === undefined) return required(file, path.replace(/\.js$/, '.cjs'));
+    const isOwn = isChunk(file) && packOf(file) === pack;
+    return `${isOwn ? '' : `pack_${pack}.`}${nameOf(path)}()`;
   };
+
+/** Each pack is required once in a file. */
+function withPacks(file: string, body: string): string {
+  const used = new Set([...body.matchAll(/\bpack_(\w+)\./g)].map(([, pack]) => pack as string));
+  const lines = [...used].map((pack) => `const pack_${pack} = ${required(file, packFile(pack))};\n`);
+  const [, first = '', rest = ''] = /^(#!.*\n)?(.*)$/s.exec(body) ?? [];
+  return `${first}"use strict";\n${lines.join('')}${rest}`;
+}
 
 /** In parentheses: V8 compiles such a function with the file, and need not read it twice. */
 const inPack = (path: string, body: string): string =>
@@ -155,14 +172,14 @@ for (const { path, text } of outputFiles) {
   const pack = isChunk(file) ? packOf(file) : undefined;
   if (pack === undefined) files.set(file.replace(/\.js$/, '.cjs'), body);
   else {
-    const whole = `${out}/chunks/${pack}.cjs`;
+    const whole = packFile(pack);
     files.set(whole, (files.get(whole) ?? '') + inPack(file, body));
   }
 }
 mkdirSync(join(out, 'chunks'), { recursive: true });
 for (const [file, body] of files) {
   mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, strict(body));
+  writeFileSync(file, withPacks(file, body));
 }
 for (const entry of withTwin) writeFileSync(join(out, `${entry}.mjs`), twinOf(entry));
 for (const name of readdirSync(join(out, 'chunks')))

@@ -8,7 +8,7 @@ import { componentOfFile } from './component/find.ts';
 import { corePath } from './component/layout.ts';
 import { inFile } from './error.ts';
 import { type ImageFacts, imageFacts } from './images/facts.ts';
-import { imageOfFile } from './images/find.ts';
+import { imageOfFile } from './images/find-file.ts';
 import { parseImageName, SOURCE } from './images/layout.ts';
 import { type Listing, list } from './listing.ts';
 import { native } from './native.ts';

@@ -1,9 +1,9 @@
-// From a module to its image, at load: three system calls for a file that was seen before (native/wasm/known.cc), else a
-// comparison with the source that the store keeps. Nothing is hashed.
+// From the bytes of a module to its image, at load: by a sample of them, then a comparison with the source that the store
+// keeps. Nothing is hashed, and nothing native is loaded.
 //
 // The index holds symbolic links that are read and never followed. A name is what is cheap to know of a module, a target
 // says which image that was. Whatever is not of that shape is passed over, and a sample is never believed: the bytes are
-// compared. A file that was seen before is known again as make and git do it, by device, inode, size and both times.
+// compared.
 import {
   closeSync,
   fstatSync,
@@ -16,7 +16,7 @@ import {
   statSync,
   symlinkSync,
 } from 'node:fs';
-import { wasm } from '../wasm.ts';
+import { startEnvironment } from '../start-environment.ts';
 import {
   archNow,
   entryPath,
@@ -24,7 +24,6 @@ import {
   fileKey,
   type ImageArch,
   imageName,
-  indexOf,
   indexPath,
   isSha256,
   MOST_ALIKE,
@@ -53,53 +52,19 @@ export interface FindOptions {
   roots?: readonly string[];
 }
 
-/** As the process was started: programs empty their environment (esbuild's script does) before they compile. */
-const { INSITU_STORE, HOME, XDG_CONFIG_HOME, XDG_CACHE_HOME } = process.env;
-
 let found: readonly string[] | undefined;
 
 /** Asked once: the environment of the start counts. */
-function rootsNow(): readonly string[] {
-  found ??= rootsToRead({ INSITU_STORE, HOME, XDG_CONFIG_HOME, XDG_CACHE_HOME }).map(({ path }) => path);
+export function rootsNow(): readonly string[] {
+  found ??= rootsToRead(startEnvironment).map(({ path }) => path);
   return found;
 }
 
-/**
- * The image of a module in a file. What is found by comparing is remembered, where the store can be written.
- * @returns undefined where there is none
- * @throws Error of the system call when the file can't be read
- */
-export function imageOfFile(path: string, { roots = rootsNow() }: FindOptions = {}): Found | undefined {
-  const arch = archNow();
-  if (arch === undefined) return undefined;
-  const known = wasm.wasmKnownImage(path, roots, indexOf(arch));
-  if (known !== undefined) {
-    const [store, target] = known;
-    return foundAt(roots[store] as string, target, arch);
-  }
-  if (!statSync(path).isFile()) return undefined; // a FIFO would be waited for
-  return ofOpenFile(path, arch, roots);
-}
-
-function foundAt(root: string, target: string, arch: ImageArch): Found {
+export function foundAt(root: string, target: string, arch: ImageArch): Found {
   const sha256 = target.slice(0, SHA256_DIGITS);
   const entry = entryPath(root, sha256);
   const image = entry + target.slice(SHA256_DIGITS);
   return { root, sha256, image, baseline: `${entry}/${imageName(arch)}`, source: `${entry}/${SOURCE}` };
-}
-
-function ofOpenFile(path: string, arch: ImageArch, roots: readonly string[]): Found | undefined {
-  const fd = openSync(path, 'r');
-  try {
-    const status = fstatSync(fd, { bigint: true });
-    const size = Number(status.size);
-    const began = BigInt(Date.now()) * 1_000_000n;
-    const image = bySample(roots, arch, size, (at, length) => readAt(fd, at, length));
-    if (image) remember(image, arch, status, began);
-    return image;
-  } finally {
-    closeSync(fd);
-  }
 }
 
 /** The image of a module that is at hand as bytes; undefined where there is none. */
@@ -109,7 +74,7 @@ export function imageOfBytes(bytes: Uint8Array, { roots = rootsNow() }: FindOpti
   return bySample(roots, arch, bytes.length, (at, length) => bytes.subarray(at, at + length));
 }
 
-function bySample(
+export function bySample(
   roots: readonly string[],
   arch: ImageArch,
   size: number,
@@ -173,7 +138,7 @@ export function isSource(source: string, size: number, read: ReadPiece): boolean
   }
 }
 
-function readAt(fd: number, at: number, length: number): Buffer {
+export function readAt(fd: number, at: number, length: number): Buffer {
   const bytes = Buffer.allocUnsafe(length);
   let got = 0;
   for (let more = -1; more !== 0 && got < length; got += more)

@@ -10,7 +10,7 @@ import type { ModuleReport } from '../library/module-report.ts';
 import { notInstalled } from '../wasi/program.ts';
 import * as ours from '../wasm/index.ts';
 import type { Exports, Module } from '../wasm/v8.ts';
-import { V8, webAssembly } from '../wasm/v8.ts';
+import { V8 } from '../wasm/v8.ts';
 import { instantiateInV8 } from '../wasm/v8-instance.ts';
 import { type Binding, type ComponentExports, importBinding } from './binding.ts';
 
@@ -140,7 +140,7 @@ export class LoadedComponent implements Disposable {
   /** What of the namespace's objects goes into core modules has to be of the one that runs them. */
   #namespace(): object {
     const inPlace = [...this.#cores.values()].some(({ loaded }) => loaded !== null);
-    return inPlace ? Object.create(webAssembly, Object.getOwnPropertyDescriptors({ ...ours })) : webAssembly;
+    return inPlace ? Object.create(V8, Object.getOwnPropertyDescriptors({ ...ours })) : V8;
   }
 }
 

@@ -1,7 +1,8 @@
 // A WebAssembly module as load() gives it: its image in a store, mapped where it is stored, and instances of that.
 import { basename, dirname, join } from 'node:path';
 import { LoadError } from '../../loader/error.ts';
-import { type Found, imageOfFile } from '../../loader/images/find.ts';
+import type { Found } from '../../loader/images/find.ts';
+import { imageOfFile } from '../../loader/images/find-file.ts';
 import { parseImageName, SOURCE } from '../../loader/images/layout.ts';
 import type { LoadOptions } from '../../loader/index.ts';
 import { native } from '../../loader/native.ts';

@@ -4,6 +4,7 @@
 
 import { prebuilt } from '../../loader/native.ts';
 import { requireHere } from '../../loader/root.ts';
+import { startEnvironment } from '../../loader/start-environment.ts';
 import { wasm } from '../../loader/wasm.ts';
 import type { AnyFunction } from './function-reference.ts';
 import type { Exports } from './v8.ts';
@@ -51,7 +52,7 @@ function isPlainNode(): boolean {
 }
 
 function load(): Accelerator | null {
-  if (process.env.INSITU_ACCELERATOR === '0' || !isPlainNode()) return null;
+  if (startEnvironment.INSITU_ACCELERATOR === '0' || !isPlainNode()) return null;
   try {
     return requireHere(prebuilt(`insitu-v8-${process.versions.modules}.node`)) as Accelerator;
   } catch {

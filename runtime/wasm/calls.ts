@@ -1,12 +1,10 @@
 // compile, instantiate, validate and the streaming calls (JS API 4): they answer promises, never throw.
 import { isObject } from './face.ts';
-import { Instance, instanceOf, settled } from './instance-class.ts';
+import { Instance, importsForV8, instanceOf, settled } from './instance-class.ts';
 import { imageOf, Module, moduleFor } from './module-class.ts';
-import { policy, why } from './policy.ts';
-import { emptyModule } from './skeleton.ts';
-import { compilable, findImage } from './source.ts';
-import { V8 } from './v8.ts';
-import { importsForV8 } from './v8-instance.ts';
+import { policy } from './policy.ts';
+import { choose, compilable } from './source.ts';
+import { emptyModule, V8 } from './v8.ts';
 
 export type Both = { module: object; instance: object };
 
@@ -26,11 +24,11 @@ function dressedAll(made: unknown): object {
 
 /** The image is chosen before this returns: what happens to the bytes afterwards is not seen. */
 export async function compile(...args: unknown[]): Promise<object> {
-  const bytes = args.length > 1 ? undefined : compilable(args[0]);
-  const image = bytes === undefined ? undefined : findImage(bytes);
-  if (image === undefined) return dressed(await Reflect.apply(V8.compile, V8, args), Module);
-  why.compiled(image, 'in place');
-  return moduleFor(image);
+  const { image, ready } = choose(args, 1);
+  if (image !== undefined) return moduleFor(image);
+  const module = await Reflect.apply(V8.compile, V8, args);
+  ready();
+  return dressed(module, Module);
 }
 
 async function inV8(args: unknown[]): Promise<object> {
@@ -44,10 +42,12 @@ async function instantiateAs(text: string, args: unknown[]): Promise<object> {
   const image = imageOf(source);
   if (!isImports(imports)) return inV8(image === undefined ? args : [emptyModule(), imports]);
   if (image !== undefined) return instanceOf(image, imports, text, Instance);
-  const bytes = args.length > 2 ? undefined : compilable(source);
-  const found = bytes === undefined ? undefined : findImage(bytes);
-  if (found === undefined) return inV8(args);
-  why.compiled(found, 'in place');
+  const { image: found, ready } = choose(args, 2);
+  if (found === undefined) {
+    const made = await inV8(args);
+    ready();
+    return made;
+  }
   const module = moduleFor(found);
   // V8 compiles before it reads imports.
   await undefined;

@@ -1,5 +1,5 @@
 // A compiled module, mapped: what Modules share that are of the same image.
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import type { Found } from '../../loader/images/find.ts';
 import type { ImageHandle } from '../../loader/native.ts';
 import { loadWasmImage, wasm } from '../../loader/wasm.ts';
@@ -41,6 +41,11 @@ export class CompiledImage {
   exportMaker(): ExportMaker | null {
     if (++this.instances === 2) this.maker = exportMaker(this.shape);
     return this.maker;
+  }
+
+  /** Of the module's bytes; 0 where they are not at hand. */
+  get sourceSize(): number {
+    return this.sourcePath === null ? 0 : (statSync(this.sourcePath, { throwIfNoEntry: false })?.size ?? 0);
   }
 
   /** The module's bytes. */

@@ -1,15 +1,12 @@
 // WebAssembly.Instance (JS API 5.2).
 import { faceOf, isObject, marking, prototypeFor } from './face.ts';
 import type { CompiledImage } from './image.ts';
+import { engineNow, theEngine } from './late.ts';
 import { mirrorClass } from './mirror.ts';
-import { instantiate, LeftToV8 } from './module.ts';
 import { imageOf } from './module-class.ts';
 import { why } from './policy.ts';
-import { emptyModule } from './skeleton.ts';
-import { exportsWithOriginals } from './twins.ts';
 import type * as V8Type from './v8.ts';
-import { V8 } from './v8.ts';
-import { importsForV8, readsForV8 } from './v8-instance.ts';
+import { emptyModule, V8 } from './v8.ts';
 
 const marks = marking<V8Type.Exports>();
 
@@ -21,19 +18,26 @@ const v8Exports = Object.getOwnPropertyDescriptor(
 /** An instance of V8's, some of whose exports may be twins of what it imports. */
 export function settled(instance: object): object {
   const exports = Reflect.apply(v8Exports, instance, []) as V8Type.Exports;
-  const own = exportsWithOriginals(exports);
+  const own = engineNow()?.exportsWithOriginals(exports) ?? exports;
   return own === exports ? instance : marks.put(instance, own);
+}
+
+/** The imports of an instance of V8's. */
+export function importsForV8(imports: unknown): unknown {
+  const engine = engineNow();
+  return engine === undefined ? imports : engine.importsForV8(imports);
 }
 
 /** An instance of the image; V8's where it cannot be linked in place. */
 export function instanceOf(image: CompiledImage, imports: unknown, text: string, newTarget: unknown): object {
+  const engine = theEngine();
   try {
-    const exports = instantiate(image, imports, text);
+    const exports = engine.instantiate(image, imports, text);
     return marks.put(faceOf(prototypeFor(newTarget, Instance)), exports);
   } catch (error) {
-    if (!(error instanceof LeftToV8)) throw error;
+    if (!(error instanceof engine.LeftToV8)) throw error;
     why.instantiated(image, error.message);
-    const args = [new V8.Module(image.source()), readsForV8(error.reads)];
+    const args = [new V8.Module(image.source()), engine.readsForV8(error.reads)];
     return settled(Reflect.construct(V8.Instance, args, newTarget as typeof V8.Instance));
   }
 }

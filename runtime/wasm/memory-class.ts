@@ -1,6 +1,6 @@
 // WebAssembly.Memory (JS API 5.4): its objects are V8's own, of V8's own prototype. Only their limits are remembered,
 // because V8 does not tell them.
-import { rememberLimits } from './memory.ts';
+import { rememberLimits } from './memory-limits.ts';
 import { mirror } from './mirror.ts';
 import type * as V8Type from './v8.ts';
 import { V8 } from './v8.ts';

@@ -2,6 +2,7 @@
 // change whenever JavaScript runs, and an old buffer tells that by its own length.
 import { type Handle, wasm } from '../../loader/wasm.ts';
 import { engaged } from './accelerator.ts';
+import { limitsAsked } from './memory-limits.ts';
 import type { Limits } from './shape.ts';
 import type * as V8Type from './v8.ts';
 import { V8 } from './v8.ts';
@@ -87,25 +88,7 @@ export const allMemories: Iterable<Watched> = {
 export const NO_MEMORY = { buffer: new ArrayBuffer(0), size: 0, shared: false, refresh() {} };
 export type Watched = Pick<MemoryState, 'buffer' | 'size' | 'shared' | 'refresh'>;
 
-/** What programs asked for, where that can be seen without their noticing. */
-const asked = new WeakMap<V8Type.Memory, Limits>();
-
-function plainLimits(descriptor: object): Limits | undefined {
-  if (Object.getPrototypeOf(descriptor) !== Object.prototype) return undefined;
-  const value = (name: string): unknown => Object.getOwnPropertyDescriptor(descriptor, name)?.value;
-  const [min, max] = [value('initial'), value('maximum')];
-  if (typeof min !== 'number' || (max === undefined ? 'maximum' in descriptor : typeof max !== 'number'))
-    return undefined;
-  return { min, max: max as number | undefined, shared: value('shared') === true, is64: false };
-}
-
-/** Of a memory that V8 just made. */
-export function rememberLimits(memory: V8Type.Memory, descriptor: unknown): void {
-  const limits = typeof descriptor === 'object' && descriptor !== null ? plainLimits(descriptor) : undefined;
-  if (limits !== undefined) asked.set(memory, limits);
-}
-
-export function stateOf(memory: V8Type.Memory, limits = asked.get(memory)): MemoryState {
+export function stateOf(memory: V8Type.Memory, limits = limitsAsked(memory)): MemoryState {
   const known = states.get(memory);
   if (known !== undefined) {
     known.refresh();

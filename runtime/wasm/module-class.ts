@@ -1,16 +1,13 @@
 // WebAssembly.Module (JS API 5.1). A module of an image is, for V8, a Map: so that it can be cloned, and posted to other
 // threads, where what arrives is known by what it holds. It has no properties, and prints as V8's does.
 
-import { customSections } from './custom-sections.ts';
 import { isObject, marking, prototypeFor } from './face.ts';
-import { type CompiledImage, openImage } from './image.ts';
+import type { CompiledImage } from './image.ts';
+import { theEngine } from './late.ts';
 import { mirrorClass } from './mirror.ts';
-import { exportsOf, importsOf } from './module.ts';
-import { why } from './policy.ts';
-import { emptyModule } from './skeleton.ts';
-import { compilable, findImage } from './source.ts';
+import { choose } from './source.ts';
 import type * as V8Type from './v8.ts';
-import { V8 } from './v8.ts';
+import { emptyModule, V8 } from './v8.ts';
 
 const marks = marking<CompiledImage>();
 
@@ -33,7 +30,7 @@ function arrived(value: unknown): CompiledImage | undefined {
   if (!(value instanceof Map) || !(value.get(THREADS) instanceof SharedArrayBuffer)) return undefined;
   const paths = value.get(KIND) as [string, string | null] | undefined;
   if (paths === undefined) return undefined;
-  const image = openImage(...paths);
+  const image = theEngine().openImage(...paths);
   marks.put(Object.setPrototypeOf(value, Module.prototype), image);
   return image;
 }
@@ -41,11 +38,11 @@ function arrived(value: unknown): CompiledImage | undefined {
 export const imageOf = (module: unknown): CompiledImage | undefined => marks.of(module) ?? arrived(module);
 
 function construct(args: unknown[], newTarget: unknown): object {
-  const bytes = args.length > 1 ? undefined : compilable(args[0]);
-  const image = bytes === undefined ? undefined : findImage(bytes);
-  if (image === undefined) return Reflect.construct(V8.Module, args, newTarget as typeof V8.Module);
-  why.compiled(image, 'in place');
-  return moduleFor(image, prototypeFor(newTarget, Module));
+  const { image, ready } = choose(args, 1);
+  if (image !== undefined) return moduleFor(image, prototypeFor(newTarget, Module));
+  const module = Reflect.construct(V8.Module, args, newTarget as typeof V8.Module);
+  ready();
+  return module;
 }
 
 // A declaration, because V8 names it in its errors.
@@ -65,11 +62,11 @@ mirrorClass(Module, V8.Module, {
   statics: {
     imports(...args: [V8Type.Module]) {
       const image = imageOf(args[0]);
-      return image === undefined ? V8.Module.imports(...args) : importsOf(image);
+      return image === undefined ? V8.Module.imports(...args) : theEngine().importsOf(image);
     },
     exports(...args: [V8Type.Module]) {
       const image = imageOf(args[0]);
-      return image === undefined ? V8.Module.exports(...args) : exportsOf(image);
+      return image === undefined ? V8.Module.exports(...args) : theEngine().exportsOf(image);
     },
     customSections(...args: [V8Type.Module, string]) {
       const image = imageOf(args[0]);
@@ -77,7 +74,7 @@ mirrorClass(Module, V8.Module, {
       const [, name] = args;
       return name === undefined
         ? V8.Module.customSections(emptyModule(), name as unknown as string)
-        : customSections(image, `${name}`);
+        : theEngine().customSections(image, `${name}`);
     },
   },
   has: (value) => isObject(value) && (imageOf(value) !== undefined || value instanceof V8.Module),

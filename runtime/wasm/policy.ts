@@ -28,23 +28,27 @@ export interface Explanation {
   /** The image; null where V8 runs the module. */
   image: string | null;
   reason: string;
+  /** Of the module's bytes. */
+  size: number;
+  /** Milliseconds until it could be instantiated: found and mapped, or compiled by V8. Null before that, and of a module that is none. */
+  readyMs: number | null;
 }
 
 const explanations: Explanation[] = [];
 const KEPT = 1000;
 
-function note(image: string | null, reason: string): void {
+function note(image: CompiledImage | null, reason: string, size: number): Explanation {
   if (image === null && !policy.fallback)
     throw new Error(`insitu: ${reason}; want the module run from an image`);
-  if (explanations.length < KEPT) explanations.push({ image, reason });
+  const explanation = { image: image?.path ?? null, reason, size, readyMs: null };
+  if (explanations.length < KEPT) explanations.push(explanation);
+  return explanation;
 }
 
 export const why = {
-  compiled(image: CompiledImage | null, reason: string): void {
-    note(image?.path ?? null, reason);
-  },
+  compiled: note,
   instantiated(image: CompiledImage, reason: string): void {
-    note(null, `${image.path}: ${reason}`);
+    note(null, `${image.path}: ${reason}`, image.sourceSize);
   },
 };
 

@@ -44,9 +44,6 @@ export function skeletonOf(image: CompiledImage, segments: boolean): V8Type.Modu
   }
 }
 
-/** A module of nothing. */
-export const emptyModule = (): V8Type.Module => new V8.Module(Uint8Array.from(HEADER));
-
 /** A global of a type that JavaScript cannot read, for V8 to say so. */
 export function unreadableGlobal(): object {
   const vector = [0x7b, 0, 0xfd, 0x0c, ...new Array<number>(16).fill(0), 0x0b];

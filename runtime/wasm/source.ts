@@ -1,6 +1,7 @@
 // The bytes of modules, and their images.
 import { LoadError } from '../../loader/error.ts';
-import { type CompiledImage, openFound } from './image.ts';
+import type { CompiledImage } from './image.ts';
+import { engineNow, theEngine } from './late.ts';
 import { policy, why } from './policy.ts';
 import { V8 } from './v8.ts';
 
@@ -43,18 +44,37 @@ export function compilable(source: unknown): Uint8Array | undefined {
   return undefined;
 }
 
-/** The image of a module, if it is to be had. */
-export function findImage(bytes: Uint8Array): CompiledImage | undefined {
+/** What runs a module: the image, or V8 where that is undefined. */
+export interface Choice {
+  readonly image: CompiledImage | undefined;
+  /** To be said when the module is there. */
+  ready(): void;
+}
+
+const LEFT_TO_V8: Choice = { image: undefined, ready() {} };
+
+/** Of what a program would compile. Bytes count as they are now. @throws Error where the policy leaves nothing to V8 */
+export function choose(args: readonly unknown[], sourceOnly: number): Choice {
+  const bytes = args.length > sourceOnly ? undefined : compilable(args[0]);
+  if (bytes === undefined) return LEFT_TO_V8;
+  const began = performance.now();
+  const { image, reason } = findImage(bytes);
+  const explanation = why.compiled(image ?? null, reason, bytes.length);
+  const ready = () => {
+    explanation.readyMs = performance.now() - began;
+  };
+  if (image !== undefined) ready();
+  return { image, ready };
+}
+
+function findImage(bytes: Uint8Array): { image?: CompiledImage; reason: string } {
   const found = policy.find(bytes);
-  if (found === undefined) {
-    why.compiled(null, 'no image in a store');
-    return undefined;
-  }
+  if (found === undefined) return { reason: 'no image in a store' };
   try {
-    return openFound(found);
+    return { image: theEngine().openFound(found), reason: 'in place' };
   } catch (error) {
-    if (!(error instanceof LoadError)) throw error;
-    why.compiled(null, error.message);
-    return undefined;
+    // A damaged image, or an addon that may not be loaded here (--permission): V8 can always run it.
+    if (!(error instanceof LoadError) && engineNow() !== undefined) throw error;
+    return { reason: (error as Error).message };
   }
 }

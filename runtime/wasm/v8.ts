@@ -1,5 +1,5 @@
-// V8's own WebAssembly, as it was when this was loaded: a hook may replace the global. Types are ours, because those of
-// the standard library come with a browser's.
+// V8's own WebAssembly. Types are ours, because those of the standard library come with a browser's.
+import { genuine } from './genuine.ts';
 
 export interface Memory {
   readonly buffer: ArrayBuffer;
@@ -55,6 +55,8 @@ export interface Namespace {
   JSTag?: Tag;
 }
 
-export const webAssembly: Namespace = (globalThis as unknown as { WebAssembly: Namespace }).WebAssembly;
 /** The constructors, by themselves: a program may change the properties of the global object. */
-export const V8: Namespace = Object.create(null, Object.getOwnPropertyDescriptors(webAssembly));
+export const V8: Namespace = Object.create(null, genuine);
+
+/** A module of nothing. */
+export const emptyModule = (): Module => new V8.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));

@@ -1,7 +1,7 @@
 // How a sample gets from a file to an instance, in V8 and from an image. Steps end where the clock is read.
 import { readFileSync } from 'node:fs';
 import { LoadError } from '../../../loader/error.ts';
-import { imageOfFile } from '../../../loader/images/find.ts';
+import { imageOfFile } from '../../../loader/images/find-file.ts';
 import { Report } from '../../../loader/report.ts';
 import type { CompiledImage } from '../../wasm/image.ts';
 import type { Exports, Namespace } from '../../wasm/v8.ts';

@@ -5,10 +5,11 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import process from 'node:process';
+import { hook } from '../../wasm/packages/places.ts';
 import { bar } from './bars.ts';
 import { median } from './figures.ts';
 import { childrenCpuMs } from './measured.ts';
-import { child, environment, here, root, type Setting } from './setting.ts';
+import { child, environment, root, type Setting } from './setting.ts';
 
 const ways = ['v8', 'in-place'] as const;
 type Way = (typeof ways)[number];
@@ -64,7 +65,7 @@ interface Process {
 }
 
 function runEsbuild(setting: Setting, way: Way, source: string): Process {
-  const preload = way === 'v8' ? [] : ['--import', here('../../wasm/packages/preload.mjs')];
+  const preload = way === 'v8' ? [] : ['--require', hook];
   const args = [...preload, esbuildScript, source, '--minify'];
   const before = childrenCpuMs();
   const began = performance.now();

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
+import { hook } from '../../wasm/packages/places.ts';
 import { median } from './figures.ts';
 import { environment, here, type Setting } from './setting.ts';
 
@@ -44,7 +45,7 @@ async function hold(setting: Setting, flags: readonly string[], script: string) 
 
 /** Medians of MiB a process, printed. */
 export async function memory(setting: Setting): Promise<void> {
-  const preload = ['--import', here('../../wasm/packages/preload.mjs')];
+  const preload = ['--require', hook];
   console.log(`\nmemory: ${PROCESSES} processes with esbuild started; MiB each, medians`);
   console.log(`${''.padEnd(22)}${['private', 'anonymous', 'Pss'].map((name) => name.padStart(10)).join('')}`);
   for (const [name, flags, script] of [

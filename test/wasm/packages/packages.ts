@@ -1,4 +1,4 @@
-// Unmodified packages with insitu/wasm in the place of WebAssembly, on every Node that is supported: what they print is
+// Unmodified packages under the hook, on every Node that is supported: what they print is
 // compared with the same under V8, and their modules have to run in place. Ends with 'N passed, N failed'.
 //   node --import tsx test/wasm/packages/packages.ts [--nodes 20,22] [--only NAME] [--store DIR]
 import { spawn } from 'node:child_process';
@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { install } from '../../../loader/images/install.ts';
+import type { HookReport } from '../../../runtime/hook/report.ts';
 import { type Node, nodes } from './nodes.ts';
-import { here, root, temporaryDirectory } from './places.ts';
+import { hook, root, temporaryDirectory } from './places.ts';
 import { type Row, rows } from './table.ts';
 
 const { values } = parseArgs({
@@ -36,16 +37,21 @@ interface Ended {
   /** What it printed, and how it ended. */
   outcome: string;
   stderr: string;
-  explained: { image: string | null; reason: string }[];
+  explained: HookReport['modules'][number][];
 }
 
 let runs = 0;
 
 function run({ path }: Node, { command }: Row, way: Way): Promise<Ended> {
-  const explanations = join(directory, `explained-${runs++}`);
+  const reports = join(directory, `report-${runs++}`);
   const { NODE_OPTIONS: _, ...inherited } = process.env;
-  const env = { ...inherited, INSITU_STORE: store, INSITU_PLACE: way, INSITU_EXPLAIN: explanations };
-  const preload = way === 'v8' ? [] : ['--import', here('preload.mjs')];
+  const env = {
+    ...inherited,
+    INSITU_STORE: store,
+    INSITU_REPORT: reports,
+    ...(way === 'copy' && { INSITU: 'copy' }),
+  };
+  const preload = way === 'v8' ? [] : ['--require', hook];
   const child = spawn(path, [...preload, ...command], { cwd: root, env, timeout, killSignal: 'SIGKILL' });
   child.stdin.end();
   const [out, err]: [Buffer[], Buffer[]] = [[], []];
@@ -54,13 +60,11 @@ function run({ path }: Node, { command }: Row, way: Way): Promise<Ended> {
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (status, signal) => {
-      const lines = existsSync(explanations)
-        ? readFileSync(explanations, 'utf8').split('\n').filter(Boolean)
-        : [];
+      const lines = existsSync(reports) ? readFileSync(reports, 'utf8').split('\n').filter(Boolean) : [];
       resolve({
         outcome: `${Buffer.concat(out)}\n${signal ?? `status ${status}`}`,
         stderr: `${Buffer.concat(err)}`,
-        explained: lines.map((line) => JSON.parse(line)),
+        explained: lines.flatMap((line) => (JSON.parse(line) as HookReport).modules),
       });
     });
   });

@@ -14,6 +14,9 @@ export const inPackage = (name: string): string => resolve(name);
 
 export const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
+/** The preload of the build. */
+export const hook = join(root, 'dist/runtime/hook/register.cjs');
+
 /** On a RAM file system where there is one; removed when the process ends. */
 export function temporaryDirectory(prefix: string): string {
   const parent = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();

@@ -1,0 +1,9 @@
+// Node itself hands preloads on to workers and forks; other processes get them by NODE_OPTIONS.
+
+/** Programs that this one starts find the preload in their environment, unless they are given another. */
+export function reachChildren(preload: string): void {
+  const { NODE_OPTIONS = '' } = process.env;
+  if (NODE_OPTIONS.includes('insitu/register') || NODE_OPTIONS.includes(preload)) return;
+  const quoted = `"${preload.replace(/["\\]/g, '\\$&')}"`;
+  process.env.NODE_OPTIONS = `${NODE_OPTIONS} --require ${quoted}`.trimStart();
+}

@@ -1,0 +1,25 @@
+// What stands in WebAssembly's properties under the hook, from the first that is asked for on.
+import { startEnvironment } from '../../loader/start-environment.ts';
+import * as faces from '../wasm/faces.ts';
+import { theEngine } from '../wasm/late.ts';
+import { mirror } from '../wasm/mirror.ts';
+import { setPolicy, why } from '../wasm/policy.ts';
+import { V8 } from '../wasm/v8.ts';
+
+if (startEnvironment.INSITU === 'copy') setPolicy({ place: 'copy' });
+
+const cheap = mirror({}, V8, { ...faces }) as Record<string, unknown>;
+
+/** Tables and globals of compiled code are not V8's, so these two want the engine; without it there is no compiled code. */
+function ofEngine(name: 'Table' | 'Global'): unknown {
+  try {
+    const { Table, Global } = theEngine();
+    return (mirror({}, V8, { Table, Global }) as Record<string, unknown>)[name];
+  } catch (error) {
+    why.compiled(null, (error as Error).message, 0);
+    return V8[name];
+  }
+}
+
+export const memberOf = (name: string): unknown =>
+  name === 'Table' || name === 'Global' ? ofEngine(name) : cheap[name];

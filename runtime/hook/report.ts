@@ -1,0 +1,47 @@
+// INSITU_REPORT: a line of JSON for each process and thread, when it ends.
+import { appendFileSync } from 'node:fs';
+import { threadId } from 'node:worker_threads';
+import { moduleFile, requireHere } from '../../loader/root.ts';
+import type { ModuleReport } from '../library/module-report.ts';
+import type { CompiledImage } from '../wasm/image.ts';
+import { engineNow } from '../wasm/late.ts';
+import { type Explanation, explain } from '../wasm/policy.ts';
+
+export interface HookReport {
+  pid: number;
+  /** 0 is the main thread. */
+  thread: number;
+  node: string;
+  argv: readonly string[];
+  modules: readonly Explanation[];
+  /** Of each image that was mapped. */
+  images: readonly ReturnType<ModuleReport['toJSON']>[];
+}
+
+/** Loaded here: it wants the addon, which is there when an image is. */
+function reportOf({ sourcePath, path, place, handle }: CompiledImage) {
+  const report = requireHere(moduleFile('runtime/library/module-report')) as {
+    ModuleReport: typeof ModuleReport;
+  };
+  return new report.ModuleReport(sourcePath ?? path, path, place, handle, null).toJSON();
+}
+
+export function write(path: string): void {
+  const engine = engineNow();
+  const report: HookReport = {
+    pid: process.pid,
+    thread: threadId,
+    node: process.version,
+    argv: process.argv,
+    modules: explain(),
+    images: engine === undefined ? [] : engine.openImages().map(reportOf),
+  };
+  const text = JSON.stringify(report, (_, value) =>
+    typeof value === 'bigint' ? `0x${value.toString(16)}` : value,
+  );
+  try {
+    appendFileSync(path, `${text}\n`);
+  } catch (error) {
+    process.stderr.write(`insitu: INSITU_REPORT: ${(error as Error).message}\n`);
+  }
+}
