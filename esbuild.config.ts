@@ -16,6 +16,7 @@ const entries = [
   'loader/store/entry',
   'runtime/wasm/engine',
   'runtime/hook/register',
+  'runtime/hook/learn',
   'runtime/hook/namespace',
   'runtime/hook/report',
   'runtime/library/module-report',
@@ -23,9 +24,9 @@ const entries = [
 const withTwin = ['runtime/index', 'runtime/wasm/index', 'runtime/hook/register'];
 /** Chunks that are put together: each goes to the first of these whose entries all want it. */
 const packs: Record<string, string[]> = {
+  base: ['runtime/index', 'runtime/wasm/engine'],
   register: ['runtime/hook/register'],
   namespace: ['runtime/hook/namespace'],
-  base: ['runtime/index', 'runtime/wasm/engine'],
   engine: ['runtime/wasm/engine'],
   wasm: ['runtime/wasm/index'],
   library: ['runtime/index'],
@@ -136,7 +137,7 @@ const placeFrom =
 function withPacks(file: string, body: string): string {
   const used = new Set([...body.matchAll(/\bpack_(\w+)\./g)].map(([, pack]) => pack as string));
   const lines = [...used].map((pack) => `const pack_${pack} = ${required(file, packFile(pack))};\n`);
-  const [, first = '', rest = ''] = /^(#!.*\n)?(.*)$/s.exec(body) ?? [];
+  const [, first = '', rest = ''] = /^(#![^\n]*\n)?(.*)$/s.exec(body) ?? [];
   return `${first}"use strict";\n${lines.join('')}${rest}`;
 }
 

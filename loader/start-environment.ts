@@ -12,3 +12,7 @@ export const startEnvironment = {
   XDG_CONFIG_HOME,
   XDG_CACHE_HOME,
 } as const;
+
+/** Kept for processes that are started on the program's behalf, where there will be such. */
+export const wholeEnvironment: NodeJS.ProcessEnv | undefined =
+  INSITU === 'learn' ? { ...process.env } : undefined;

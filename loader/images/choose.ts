@@ -1,5 +1,5 @@
 // Which store an installation goes to, and what it is stored on.
-import { mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Backing, sense } from '../backing.ts';
 import { tryDirectory } from '../default-region.ts';
@@ -90,7 +90,7 @@ export function openStore(said?: string, environment: NodeJS.ProcessEnv = proces
   const { path: root, why } = said === undefined ? choose(environment).root : { path: said, why: 'said' };
   const isFound = why === 'dax' || why === 'cache';
   try {
-    mkdirSync(root, { recursive: true, mode: 0o755 });
+    makeDirectory(root);
     if (isFound && !isTrusted(root))
       throw new LoadError('ERR_STORE', root, 'can be written by others; want it to be root’s or one’s own');
     if (!isStore(root)) makeStore(root);
@@ -100,6 +100,19 @@ export function openStore(said?: string, environment: NodeJS.ProcessEnv = proces
   const { noexec, fileSystem } = sense(join(root, MARKER));
   if (!noexec) return root;
   throw new LoadError('ERR_NOT_MAPPABLE', root, `${fileSystem} is mounted noexec; want a store elsewhere`);
+}
+
+/** As `recursive` does, which goes round for ever where a directory that is there says ENOENT (/proc). */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o755 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && statSync(path).isDirectory()) return;
+    if (code !== 'ENOENT' || existsSync(dirname(path))) throw error;
+    makeDirectory(dirname(path));
+    makeDirectory(path);
+  }
 }
 
 function makeStore(root: string): void {

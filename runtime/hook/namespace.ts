@@ -1,4 +1,5 @@
 // What stands in WebAssembly's properties under the hook, from the first that is asked for on.
+import { moduleFile, requireHere } from '../../loader/root.ts';
 import { startEnvironment } from '../../loader/start-environment.ts';
 import * as faces from '../wasm/faces.ts';
 import { theEngine } from '../wasm/late.ts';
@@ -6,7 +7,13 @@ import { mirror } from '../wasm/mirror.ts';
 import { setPolicy, why } from '../wasm/policy.ts';
 import { V8 } from '../wasm/v8.ts';
 
-if (startEnvironment.INSITU === 'copy') setPolicy({ place: 'copy' });
+const { INSITU } = startEnvironment;
+if (INSITU === 'copy') setPolicy({ place: 'copy' });
+if (INSITU === 'learn' || INSITU === 'collect')
+  setPolicy({
+    unknown: (bytes) =>
+      (requireHere(moduleFile('runtime/hook/learn')) as typeof import('./learn.ts')).learn(bytes),
+  });
 
 const cheap = mirror({}, V8, { ...faces }) as Record<string, unknown>;
 

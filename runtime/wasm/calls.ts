@@ -24,7 +24,7 @@ function dressedAll(made: unknown): object {
 
 /** The image is chosen before this returns: what happens to the bytes afterwards is not seen. */
 export async function compile(...args: unknown[]): Promise<object> {
-  const { image, ready } = choose(args, 1);
+  const { image, ready } = choose(args[0], args[1]);
   if (image !== undefined) return moduleFor(image);
   const module = await Reflect.apply(V8.compile, V8, args);
   ready();
@@ -42,7 +42,7 @@ async function instantiateAs(text: string, args: unknown[]): Promise<object> {
   const image = imageOf(source);
   if (!isImports(imports)) return inV8(image === undefined ? args : [emptyModule(), imports]);
   if (image !== undefined) return instanceOf(image, imports, text, Instance);
-  const { image: found, ready } = choose(args, 2);
+  const { image: found, ready } = choose(source, args[2]);
   if (found === undefined) {
     const made = await inV8(args);
     ready();
@@ -58,11 +58,11 @@ export const instantiate = (...args: unknown[]): Promise<object> =>
   instantiateAs('WebAssembly.instantiate()', args);
 
 /** Also true of modules that this V8 does not know and that have an image. */
-export function validate(...args: unknown[]): boolean {
+export const validate = (...args: unknown[]): boolean => {
   if (Reflect.apply(V8.validate, V8, args)) return true;
   const bytes = args.length > 1 ? undefined : compilable(args[0]);
   return bytes !== undefined && policy.find(bytes) !== undefined;
-}
+};
 
 /** The bytes of a response that V8 would compile; null for what Node's own words are needed for. */
 async function bytesOfResponse(response: unknown): Promise<ArrayBuffer | null> {

@@ -38,7 +38,7 @@ function arrived(value: unknown): CompiledImage | undefined {
 export const imageOf = (module: unknown): CompiledImage | undefined => marks.of(module) ?? arrived(module);
 
 function construct(args: unknown[], newTarget: unknown): object {
-  const { image, ready } = choose(args, 1);
+  const { image, ready } = choose(args[0], args[1]);
   if (image !== undefined) return moduleFor(image, prototypeFor(newTarget, Module));
   const module = Reflect.construct(V8.Module, args, newTarget as typeof V8.Module);
   ready();

@@ -9,6 +9,8 @@ export interface WasmPolicy {
   fallback: boolean;
   /** Refuse images that are not on NVM. */
   requireInPlace: boolean;
+  /** Told of a module that has no image. @returns what is to be said of it */
+  unknown: (bytes: Uint8Array) => string;
   /** Where the image of a module is; of itself, in the stores. */
   find: (bytes: Uint8Array) => Found | undefined;
 }
@@ -17,6 +19,7 @@ export const policy: WasmPolicy = {
   place: 'in-place',
   fallback: true,
   requireInPlace: false,
+  unknown: () => 'no image in a store',
   find: imageOfBytes,
 };
 

@@ -1,5 +1,6 @@
 // The bytes of modules, and their images.
 import { LoadError } from '../../loader/error.ts';
+import { isObject } from './face.ts';
 import type { CompiledImage } from './image.ts';
 import { engineNow, theEngine } from './late.ts';
 import { policy, why } from './policy.ts';
@@ -54,11 +55,12 @@ export interface Choice {
 const LEFT_TO_V8: Choice = { image: undefined, ready() {} };
 
 /** Of what a program would compile. Bytes count as they are now. @throws Error where the policy leaves nothing to V8 */
-export function choose(args: readonly unknown[], sourceOnly: number): Choice {
-  const bytes = args.length > sourceOnly ? undefined : compilable(args[0]);
-  if (bytes === undefined) return LEFT_TO_V8;
+export function choose(source: unknown, options?: unknown): Choice {
+  const constants = options === undefined ? null : constantsOf(options);
+  const bytes = constants === undefined ? undefined : compilable(source);
+  if (constants === undefined || bytes === undefined) return LEFT_TO_V8;
   const began = performance.now();
-  const { image, reason } = findImage(bytes);
+  const { image, reason } = findImage(bytes, constants);
   const explanation = why.compiled(image ?? null, reason, bytes.length);
   const ready = () => {
     explanation.readyMs = performance.now() - began;
@@ -67,11 +69,34 @@ export function choose(args: readonly unknown[], sourceOnly: number): Choice {
   return { image, ready };
 }
 
-function findImage(bytes: Uint8Array): { image?: CompiledImage; reason: string } {
+/**
+ * What compile options (JS String Builtins) call the module of string constants; '' where they say nothing. Undefined where
+ * reading them could be noticed: that is V8's.
+ */
+function constantsOf(options: unknown): string | undefined {
+  if (!isObject(options) || Object.getPrototypeOf(options) !== Object.prototype) return undefined;
+  const { importedStringConstants: named, builtins } = Object.getOwnPropertyDescriptors(options) as {
+    [name in 'importedStringConstants' | 'builtins']?: PropertyDescriptor;
+  };
+  const isPlain = builtins === undefined || Array.isArray(builtins.value);
+  const name: unknown = named === undefined ? '' : named.value;
+  return isPlain && typeof name === 'string' ? name : undefined;
+}
+
+/** Whether it imports what compile options may give. */
+const wantsBuiltins = ({ shape }: CompiledImage, constants: string): boolean =>
+  shape.imports.some(
+    ({ module }) => module?.startsWith('wasm:') || (constants !== '' && module === constants),
+  );
+
+function findImage(bytes: Uint8Array, constants: string | null): { image?: CompiledImage; reason: string } {
   const found = policy.find(bytes);
-  if (found === undefined) return { reason: 'no image in a store' };
+  if (found === undefined) return { reason: policy.unknown(bytes) };
   try {
-    return { image: theEngine().openFound(found), reason: 'in place' };
+    const image = theEngine().openFound(found);
+    if (constants !== null && wantsBuiltins(image, constants))
+      return { reason: 'imports what its compile options give' };
+    return { image, reason: 'in place' };
   } catch (error) {
     // A damaged image, or an addon that may not be loaded here (--permission): V8 can always run it.
     if (!(error instanceof LoadError) && engineNow() !== undefined) throw error;
