@@ -3,7 +3,7 @@
 // state in a process, however it was asked for. Declarations are tsc's.
 import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
-import { build } from 'esbuild';
+import { type BuildOptions, build } from 'esbuild';
 
 const out = 'dist';
 /** Entries of the package, and of child processes; and what is required in the middle of a synchronous call. */
@@ -15,7 +15,6 @@ const entries = [
   'runtime/compare/wasm/sample',
   'loader/store/entry',
   'runtime/wasm/engine',
-  'runtime/hook/register',
   'runtime/hook/learn',
   'runtime/hook/namespace',
   'runtime/hook/report',
@@ -25,20 +24,17 @@ const withTwin = ['runtime/index', 'runtime/wasm/index', 'runtime/hook/register'
 /** Chunks that are put together: each goes to the first of these whose entries all want it. */
 const packs: Record<string, string[]> = {
   base: ['runtime/index', 'runtime/wasm/engine'],
-  register: ['runtime/hook/register'],
   namespace: ['runtime/hook/namespace'],
   engine: ['runtime/wasm/engine'],
   wasm: ['runtime/wasm/index'],
   library: ['runtime/index'],
 };
 
-const { outputFiles, metafile } = await build({
-  entryPoints: entries.map((entry) => `${entry}.ts`),
+const options = {
   outbase: '.',
   outdir: out,
   chunkNames: 'chunks/[name]-[hash]',
   bundle: true,
-  splitting: true,
   format: 'esm',
   platform: 'node',
   target: 'node20',
@@ -46,7 +42,14 @@ const { outputFiles, metafile } = await build({
   metafile: true,
   write: false,
   define: { 'import.meta.filename': '__filename' },
+} as const satisfies BuildOptions;
+const { outputFiles, metafile } = await build({
+  ...options,
+  entryPoints: entries.map((entry) => `${entry}.ts`),
+  splitting: true,
 });
+/** By itself: every start under the hook pays for it. What it shares with others is shared at run time (loader/once.ts). */
+const preload = await build({ ...options, entryPoints: ['runtime/hook/register.ts'] });
 
 // ---- ES modules, as esbuild writes them, to CommonJS
 
@@ -86,6 +89,7 @@ function toCommonJs(text: string, place: Place): string {
     })
     .replace(/^import "([^"]+)";$/gm, (_, from) => `${place(from)};`)
     .replace(/^export \{([^}]*)\};$/gm, (_, names) => `module.exports = { ${renamed(names, 'as')} };`)
+    .replace('createRequire(__filename)', 'require')
     .replace(/\bimport\("(\.[^"]+)"\)/g, (_, from) => `Promise.resolve().then(() => ${place(from)})`);
   for (const [, list = ''] of text.matchAll(/^export \{([^}]*)\};$/gm))
     for (const name of list.matchAll(/^\s*([\w$]+)/gm)) forbidAssignment(text, name[1] as string);
@@ -167,7 +171,7 @@ function twinOf(entry: string): string {
 }
 
 const files = new Map<string, string>();
-for (const { path, text } of outputFiles) {
+for (const { path, text } of [...outputFiles, ...preload.outputFiles]) {
   const file = relative('.', path);
   const body = toCommonJs(text, placeFrom(file));
   const pack = isChunk(file) ? packOf(file) : undefined;

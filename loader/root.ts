@@ -17,5 +17,5 @@ export const moduleFile = (name: string): string => `${top}${name}.${built}`;
 /** Where the code of one directory of the source tree is now: in the bundle nothing tells directories apart. */
 export const codeOf = (directory: string): string => (isBundle ? top : top + directory);
 
-/** Resolves packages, addons and files of ours. */
-export const requireHere = createRequire(here);
+/** Resolves packages, addons and files of ours; in the bundle that is `require` itself (esbuild.config.ts). */
+export const requireHere = createRequire(import.meta.filename);

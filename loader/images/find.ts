@@ -56,7 +56,8 @@ let found: readonly string[] | undefined;
 
 /** Asked once: the environment of the start counts. */
 export function rootsNow(): readonly string[] {
-  found ??= rootsToRead(startEnvironment).map(({ path }) => path);
+  const { whole: _, ...environment } = startEnvironment;
+  found ??= rootsToRead(environment).map(({ path }) => path);
   return found;
 }
 

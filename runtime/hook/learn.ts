@@ -4,11 +4,12 @@ import { spawn } from 'node:child_process';
 import { openStore } from '../../loader/images/choose.ts';
 import { keepLearned } from '../../loader/images/learned.ts';
 import { moduleFile } from '../../loader/root.ts';
-import { startEnvironment, wholeEnvironment } from '../../loader/start-environment.ts';
+import { startEnvironment } from '../../loader/start-environment.ts';
 
 /** Of a module's bytes: V8 compiles what is smaller in less time than an image takes to be found. */
 const SMALLEST = 16 << 10;
 
+const { whole, ...environment } = startEnvironment;
 let compiling = false;
 
 function startCompiling(): void {
@@ -17,7 +18,7 @@ function startCompiling(): void {
   const child = spawn(process.execPath, [moduleFile('runtime/cli/main'), 'install', '--learned'], {
     detached: true,
     stdio: 'ignore',
-    env: { ...wholeEnvironment, INSITU: 'off', NODE_OPTIONS: '' },
+    env: { ...whole, INSITU: 'off', NODE_OPTIONS: '' },
   });
   child.on('error', () => {}); // the module stays kept: another process will come to it
   child.on('exit', () => {
@@ -30,7 +31,7 @@ function startCompiling(): void {
 export function learn(bytes: Uint8Array): string {
   if (bytes.length < SMALLEST) return `no image in a store: not learnt, it is smaller than ${SMALLEST} bytes`;
   try {
-    const root = openStore(undefined, { ...startEnvironment });
+    const root = openStore(undefined, environment);
     const refused = keepLearned(root, bytes, process.argv[1] ?? '');
     if (refused !== undefined) return `no image in a store: ${refused}`;
     startCompiling();

@@ -1,6 +1,7 @@
 // The preload: `node --require insitu/register app.js`, or `--import`. It replaces properties of WebAssembly by ones that load
 // what they need when they are first asked for. Node itself goes through them for `import './x.wasm'` and `import source`, so
 // no module hooks are needed, and a start that has nothing to do with WebAssembly pays for nothing else.
+import { once } from '../../loader/once.ts';
 import { moduleFile, requireHere } from '../../loader/root.ts';
 import { startEnvironment } from '../../loader/start-environment.ts';
 import { genuine } from '../wasm/genuine.ts';
@@ -11,7 +12,6 @@ const names = [
   ...['compile', 'validate', 'instantiate', 'compileStreaming', 'instantiateStreaming'],
   ...['Module', 'Instance', 'Table', 'Memory', 'Global'],
 ];
-const REGISTERED = Symbol.for('insitu.register');
 
 type Target = Record<PropertyKey, unknown>;
 
@@ -43,13 +43,16 @@ function register(): void {
 }
 
 const { INSITU, INSITU_REPORT } = startEnvironment;
-const process_ = process as unknown as Target;
-if (INSITU !== 'off' && !process_[REGISTERED]) {
-  Object.defineProperty(process, REGISTERED, { value: true });
+
+/** Once a thread, however often it is preloaded. */
+function start(): object {
   register();
   reachChildren(moduleFile('runtime/hook/register'));
   if (INSITU_REPORT)
     process.once('exit', () => {
       (requireHere(moduleFile('runtime/hook/report')) as typeof import('./report.ts')).write(INSITU_REPORT);
     });
+  return {};
 }
+
+if (INSITU !== 'off') once('register', start);
