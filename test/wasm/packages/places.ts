@@ -14,6 +14,7 @@ export const inPackage = (name: string): string => resolve(name);
 
 export const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
+export const cli = join(root, 'dist/runtime/cli/main.cjs');
 /** The preload of the build. */
 export const hook = join(root, 'dist/runtime/hook/register.cjs');
 

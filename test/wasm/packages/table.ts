@@ -12,8 +12,8 @@ export interface Row {
   name: string;
   /** Of Node: a script and its arguments. */
   command: string[];
-  /** All of them run in place. */
-  modules: Module[];
+  /** All of them run in place; 'met': whatever the job compiles, as it is learnt from a run of it. */
+  modules: Module[] | 'met';
   /** Modules with no image are V8's: those that a package makes for a function each, and Node's own of fetch. */
   others?: boolean;
 }
@@ -29,6 +29,11 @@ const inScript = (name: string): Module => ({
 
 const parser = 'web-tree-sitter/web-tree-sitter.wasm';
 const grammars = ['json', 'javascript'].map((name) => `tree-sitter-${name}/tree-sitter-${name}.wasm`);
+
+/** Rust, C with libc and without, C++ with exceptions and embind, AssemblyScript, by hand; from files, base64, packed. */
+const met: Row[] = [
+  ...['source-map', 'oniguruma', 'hashes', 'tiktoken', 'yoga', 'graphviz', 'brotli', 'sodium', 'lexers'],
+].map((name) => ({ name, command: job(name), modules: 'met', others: true }));
 
 export const rows: Row[] = [
   {
@@ -76,4 +81,5 @@ export const rows: Row[] = [
     ],
     modules: [file('esbuild-wasm/esbuild.wasm')],
   },
+  ...met,
 ];
