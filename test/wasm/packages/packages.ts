@@ -1,16 +1,16 @@
 // Unmodified packages under the hook, on every Node that is supported: what they print is
 // compared with the same under V8, and their modules have to run in place. Ends with 'N passed, N failed'.
 //   node --import tsx test/wasm/packages/packages.ts [--nodes 20,22] [--only NAME] [--store DIR]
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { install } from '../../../loader/images/install.ts';
 import type { HookReport } from '../../../runtime/hook/report.ts';
+import { imagesOf } from './images.ts';
 import { type Node, nodes } from './nodes.ts';
-import { cli, hook, root, temporaryDirectory } from './places.ts';
-import { type Module, type Row, rows } from './table.ts';
+import { hook, root, temporaryDirectory } from './places.ts';
+import { type Row, rows } from './table.ts';
 
 const { values } = parseArgs({
   options: {
@@ -96,55 +96,13 @@ function judge(row: Row, own: Ended, v8: Ended, images: Map<string, string>): st
   return wrongPlace(row, own, images);
 }
 
-const SHOWN = 12; // digits of a hash
-
-/** As a user has it done: the job is run, then what it compiled. @returns paths of the images by their modules' hashes */
-function learnAll({ name, command }: Row): Map<string, string> | undefined {
-  const env = { ...process.env, INSITU_STORE: store };
-  const args = ['install', '--tier=quick', '--json', '--from', ...command];
-  const done = spawnSync(process.execPath, [cli, ...args], { cwd: root, env, encoding: 'utf8', timeout });
-  if (done.status !== 0) {
-    tell(`${name} is learnt`, done.stderr);
-    return undefined;
-  }
-  const { installed } = JSON.parse(done.stdout) as {
-    installed: { sha256: string; image: string; elapsedNs: number }[];
-  };
-  const took = installed.reduce((sum, { elapsedNs }) => sum + elapsedNs, 0) / 1e9;
-  console.log(`     ${name}: ${installed.length} modules learnt: ${took.toFixed(1)} s`);
-  return new Map(installed.map(({ sha256, image }) => [sha256.slice(0, SHOWN), image]));
-}
-
-/** Paths of the images by the names of the modules. */
-async function installAll(
-  name: string,
-  modules: readonly Module[],
-): Promise<Map<string, string> | undefined> {
-  const images = new Map<string, string>();
-  try {
-    for (const module of modules) {
-      const began = performance.now();
-      const cpu = process.cpuUsage();
-      const { image, status, record } = await install(module.bytes(), {
-        tier: 'quick',
-        root: store,
-        from: module.name,
-      });
-      images.set(module.name, image);
-      const { user } = process.cpuUsage(cpu);
-      const took = `${((performance.now() - began) / 1000).toFixed(1)} s, ${(user / 1e6).toFixed(1)} s of it translating`;
-      console.log(`     ${module.name}: ${status}, ${record.tier} tier: ${took}`);
-    }
-    return images;
-  } catch (error) {
-    tell(`${name} is compiled`, (error as Error).stack ?? String(error));
-    return undefined;
-  }
-}
-
 async function check(row: Row, all: readonly Node[]): Promise<void> {
-  const images = row.modules === 'met' ? learnAll(row) : await installAll(row.name, row.modules);
-  if (images === undefined) return;
+  let images: Map<string, string>;
+  try {
+    images = await imagesOf(row, store, 'quick');
+  } catch (error) {
+    return tell(`${row.name} is compiled`, (error as Error).stack ?? String(error));
+  }
   for (const node of all) {
     const ways: Way[] = node === all[0] ? ['in-place', 'copy'] : ['in-place'];
     const v8 = await run(node, row, 'v8');
