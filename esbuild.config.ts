@@ -1,7 +1,9 @@
 // Builds dist/: what runs, as CommonJS in a few files, since importing sixty modules costs more than starting anything that
 // they map. `import` gets a twin (.mjs) of each public entry, which hands on what `require` of it gives: one copy of every
 // state in a process, however it was asked for. Declarations are tsc's.
+import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
 
@@ -16,6 +18,7 @@ const entries = [
   'loader/store/entry',
   'runtime/wasm/engine',
   'runtime/hook/learn',
+  'runtime/hook/make-code',
   'runtime/hook/namespace',
   'runtime/hook/report',
   'runtime/library/module-report',
@@ -41,15 +44,13 @@ const options = {
   packages: 'external',
   metafile: true,
   write: false,
-  define: { 'import.meta.filename': '__filename' },
+  define: { 'import.meta.filename': '__filename', BUNDLE: '__BUNDLE__' },
 } as const satisfies BuildOptions;
 const { outputFiles, metafile } = await build({
   ...options,
   entryPoints: entries.map((entry) => `${entry}.ts`),
   splitting: true,
 });
-/** By itself: every start under the hook pays for it. What it shares with others is shared at run time (loader/once.ts). */
-const preload = await build({ ...options, entryPoints: ['runtime/hook/register.ts'] });
 
 // ---- ES modules, as esbuild writes them, to CommonJS
 
@@ -171,7 +172,7 @@ function twinOf(entry: string): string {
 }
 
 const files = new Map<string, string>();
-for (const { path, text } of [...outputFiles, ...preload.outputFiles]) {
+function add(path: string, text: string): void {
   const file = relative('.', path);
   const body = toCommonJs(text, placeFrom(file));
   const pack = isChunk(file) ? packOf(file) : undefined;
@@ -181,6 +182,24 @@ for (const { path, text } of [...outputFiles, ...preload.outputFiles]) {
     files.set(whole, (files.get(whole) ?? '') + inPack(file, body));
   }
 }
+for (const { path, text } of outputFiles) add(path, text);
+
+// ---- the preload, by itself: every start under the hook pays for it. What it shares with others is shared at run time
+// (loader/once.ts). It knows which files to find in the code cache (runtime/hook/code.ts).
+
+const cached = {
+  namespace: ['chunks/base', 'chunks/namespace', 'runtime/hook/namespace'],
+  engine: ['chunks/engine', 'runtime/wasm/engine'],
+};
+const hash = createHash('sha256');
+for (const name of Object.values(cached).flat()) hash.update(files.get(`${out}/${name}.cjs`) as string);
+const preload = await build({ ...options, entryPoints: ['runtime/hook/register.ts'] });
+for (const { path, text } of preload.outputFiles) add(path, text);
+const known = JSON.stringify({ id: hash.digest('hex').slice(0, 16), files: cached });
+for (const [file, text] of files) files.set(file, text.replaceAll('__BUNDLE__', `(${known})`));
+
+// ---- written
+
 mkdirSync(join(out, 'chunks'), { recursive: true });
 for (const [file, body] of files) {
   mkdirSync(dirname(file), { recursive: true });
@@ -190,3 +209,6 @@ for (const entry of withTwin) writeFileSync(join(out, `${entry}.mjs`), twinOf(en
 for (const name of readdirSync(join(out, 'chunks')))
   if (!files.has(`${out}/chunks/${name}`)) rmSync(join(out, 'chunks', name));
 chmodSync(join(out, 'runtime/cli/main.cjs'), 0o755);
+
+const { makeCode } = createRequire(import.meta.url)('./dist/runtime/hook/make-code.cjs');
+if (!(await makeCode())) console.error('bundle: no code cache could be made; the hook starts without one');

@@ -17,6 +17,7 @@ import {
 import { listLearned, settleLearned } from '../../loader/images/learned.ts';
 import { label } from '../../loader/images/list.ts';
 import { moduleFile } from '../../loader/root.ts';
+import { makeCode } from '../hook/make-code.ts';
 import { Estimate } from './estimate.ts';
 import { interruptible } from './interrupt.ts';
 import { collect, type Found } from './modules.ts';
@@ -95,6 +96,7 @@ export async function main(args: readonly string[]): Promise<number> {
       refused,
     });
   else report(all, bound);
+  await makeCode(); // of the hook, for this Node
   for (const { path, reason } of refused) process.stderr.write(`insitu: ${path}: not compiled: ${reason}\n`);
   return refused.length > 0 ? 1 : 0;
 }

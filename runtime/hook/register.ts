@@ -6,6 +6,7 @@ import { moduleFile, requireHere } from '../../loader/root.ts';
 import { startEnvironment } from '../../loader/start-environment.ts';
 import { genuine } from '../wasm/genuine.ts';
 import { reachChildren } from './children.ts';
+import { loading } from './code.ts';
 import type * as Namespace from './namespace.ts';
 
 const names = [
@@ -36,7 +37,10 @@ function register(): void {
   for (const name of names) {
     if (!genuine[name]?.configurable) continue; // frozen intrinsics: V8's own it is
     defineLate(target, name, () => {
-      namespace ??= requireHere(moduleFile('runtime/hook/namespace')) as typeof Namespace;
+      if (namespace === undefined) {
+        loading().ready('namespace');
+        namespace = requireHere(moduleFile('runtime/hook/namespace')) as typeof Namespace;
+      }
       return namespace.memberOf(name);
     });
   }

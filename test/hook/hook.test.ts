@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { packageRoot } from '../../loader/root.ts';
 import { insitu } from '../cli/insitu.ts';
 import { directory, env, install, sample, store, wasmFile } from '../wasm/stage.ts';
 import { hook, reportsAt, run, script } from './stage.ts';
@@ -174,7 +175,7 @@ seen('of an app that has no WebAssembly nothing more is loaded', () => {
     const { readFileSync } = require('node:fs');
     console.log(own.length, readFileSync('/proc/self/maps', 'latin1').includes('insitu.node'));`,
   );
-  assert.is(run([idle], { env: { INSITU_REPORT: '' } }).stdout, '2 false\n');
+  assert.is(run([idle], { env: { INSITU_REPORT: '' } }).stdout, '1 false\n');
 });
 
 seen('of one whose modules have no image, no addon', () => {
@@ -215,6 +216,19 @@ seen('the report says size, time, faults and where its pages were', () => {
   assert.is(image?.bytesCopied, 0);
   assert.ok((image?.bytesInPlace ?? 0) > 0 && (image?.faults.minor ?? 0) > 0);
   assert.match(image?.evidence.summary ?? '', /resident text pages/);
+});
+
+seen('of what is loaded with the code cache nothing is loaded again', () => {
+  const twice = script(
+    'twice.cjs',
+    `new WebAssembly.Table({ element: 'anyfunc', initial: 1 });
+    const files = Object.keys(require.cache).filter((file) => file.includes('/dist/'));
+    const { Module } = require(${JSON.stringify(join(packageRoot, 'dist/runtime/wasm/index.cjs'))});
+    const engine = files.find((file) => file.endsWith('/chunks/engine.cjs'));
+    // Node itself gives a module paths to look in.
+    console.log(require.cache[engine].paths.length, files.length, Module === WebAssembly.Module);`,
+  );
+  assert.is(run([twice], { env: { INSITU_REPORT: '' } }).stdout, '0 6 true\n');
 });
 
 seen('insitu run and insitu report', () => {
@@ -317,6 +331,33 @@ unusual('where files are not permitted V8 runs it', () => {
   const done = run([permission, '--no-warnings', dist, ...readable, plain, adder]);
   assert.equal([done.stdout, done.status], ['5\n', 0], done.stderr);
 });
+
+const code: Record<string, (bytes: Buffer) => Buffer> = {
+  'is not there': () => Buffer.alloc(0),
+  'is cut short': (bytes) => bytes.subarray(0, bytes.length >> 1),
+  'says a wrong length': (bytes) => {
+    bytes.writeUInt32LE(0xffffffff, 0);
+    return bytes;
+  },
+  'is of another V8': (bytes) => {
+    for (let at = 0; at < bytes.length; at += 4 + bytes.readUInt32LE(at)) bytes.writeUInt32LE(1, at + 8);
+    return bytes;
+  },
+  'is nonsense': (bytes) => bytes.map((byte, at) => (at < 4 ? byte : at & 255)) as Buffer,
+};
+for (const [name, change] of Object.entries(code))
+  unusual(`a code cache that ${name}`, () => {
+    const top = join(directory, `package ${name}`);
+    for (const part of ['dist', 'prebuilds', 'package.json'])
+      cpSync(join(packageRoot, part), join(top, part), { recursive: true });
+    const [file] = readdirSync(join(top, 'dist/code'));
+    const path = join(top, 'dist/code', file as string);
+    const preload = ['--require', join(top, 'dist/runtime/hook/register.cjs')];
+    assert.equal(run([plain], { preload }).where, ['in place']);
+    writeFileSync(path, change(readFileSync(path)));
+    const done = run([plain], { preload });
+    assert.equal([done.stdout, done.where, done.stderr], ['5\n', ['in place'], '']);
+  });
 
 unusual('a report that cannot be written is said, and changes nothing', () => {
   const done = run([plain], { env: { INSITU_REPORT: '/nowhere/report' } });
