@@ -94,6 +94,8 @@ function toCommonJs(text: string, place: Place): string {
     .replace(/\bimport\("(\.[^"]+)"\)/g, (_, from) => `Promise.resolve().then(() => ${place(from)})`);
   for (const [, list = ''] of text.matchAll(/^export \{([^}]*)\};$/gm))
     for (const name of list.matchAll(/^\s*([\w$]+)/gm)) forbidAssignment(text, name[1] as string);
+  const taken = /^(?:var|let|const|function|class) (?:module|exports|require)\b/m.exec(body);
+  if (taken) throw new Error(`bundle: a name that CommonJS has for itself: ${taken[0]}`);
   const left = /^(?:import|export)\b.*/m.exec(body);
   if (left) throw new Error(`bundle: a line of a form that is not known: ${left[0]}`);
   return body;

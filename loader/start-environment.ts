@@ -2,8 +2,14 @@
 // come to what is read of it here.
 import { once } from './once.ts';
 
+/** The program may go elsewhere before it is used. */
+function absolute(path: string | undefined): string | undefined {
+  return !path || path.startsWith('/') ? path : `${process.cwd()}/${path}`;
+}
+
 function capture() {
-  const { INSITU, INSITU_STORE, INSITU_REPORT, INSITU_ACCELERATOR } = process.env;
+  const { INSITU, INSITU_ACCELERATOR } = process.env;
+  const [INSITU_STORE, INSITU_REPORT] = [process.env.INSITU_STORE, process.env.INSITU_REPORT].map(absolute);
   const { HOME, XDG_CONFIG_HOME, XDG_CACHE_HOME } = process.env;
   return {
     ...{ INSITU, INSITU_STORE, INSITU_REPORT, INSITU_ACCELERATOR, HOME, XDG_CONFIG_HOME, XDG_CACHE_HOME },

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { HookReport } from '../hook/report.ts';
-import { bytes, table, time } from './text.ts';
+import { bytes, printable, table, time } from './text.ts';
 
 /** What became of each module, process by process; then of each image where its pages were. */
 export function describeReports(reports: readonly HookReport[]): string {
@@ -23,5 +23,6 @@ function describeOne({ pid, thread, argv, node, modules, images }: HookReport): 
     const counts = `${bytes(bytesInPlace)} mapped as stored, ${bytes(bytesCopied)} copied, ${faults.minor} faults`;
     return `${sha256.slice(0, 12)}  ${place}: ${counts}; ${evidence.summary}`;
   });
-  return [head, table([['runs', 'size', 'ready in', 'image, or why not'], ...rows]), ...lines].join('\n');
+  const heads = ['runs', 'size', 'ready in', 'image, or why not'];
+  return [printable(head), table([heads, ...rows]), ...lines.map(printable)].join('\n');
 }

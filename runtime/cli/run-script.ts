@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { moduleFile } from '../../loader/root.ts';
-import { readReports } from '../hook/read.ts';
+import { readReportsIfAny } from '../hook/read.ts';
 import { prepare, type RunOptions, replaceProcess } from '../program/index.ts';
 import { supervise } from '../program/supervise.ts';
 import { UsageError } from './outcome.ts';
@@ -24,7 +24,7 @@ export function runScript(
     const file = join(directory, 'report');
     process.env.INSITU_REPORT = file;
     const { exitCode, signal } = supervise(prepare(process.execPath, argv, {}));
-    const reports = readReports(file);
+    const reports = readReportsIfAny(file);
     deliver({ processes: reports });
     return signal === null ? (exitCode ?? 1) : 128 + signal;
   } finally {

@@ -10,8 +10,8 @@ export function bold(text: string, output: Output = process.stdout): string {
   return wanted ? `\x1b[1m${text}\x1b[22m` : text;
 }
 
-/** Names come out of files that may be hostile: no control sequence of theirs reaches a terminal. */
-export const printable = (text: string): string => text.replace(/\p{Cc}/gu, '?');
+/** Names come out of files that may be hostile: no control sequence of theirs reaches a terminal, nor turns text round. */
+export const printable = (text: string): string => text.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, '?');
 
 export const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
 

@@ -3,7 +3,8 @@
 /** Programs that this one starts find the preload in their environment, unless they are given another. */
 export function reachChildren(preload: string): void {
   const { NODE_OPTIONS = '' } = process.env;
-  if (NODE_OPTIONS.includes('insitu/register') || NODE_OPTIONS.includes(preload)) return;
   const quoted = `"${preload.replace(/["\\]/g, '\\$&')}"`;
+  const isThere = [preload, quoted, 'insitu/register'].some((name) => NODE_OPTIONS.includes(name));
+  if (isThere) return;
   process.env.NODE_OPTIONS = `${NODE_OPTIONS} --require ${quoted}`.trimStart();
 }

@@ -3,10 +3,13 @@
 import { spawnSync } from 'node:child_process';
 import {
   accessSync,
+  closeSync,
   constants,
   existsSync,
+  fsyncSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -89,7 +92,10 @@ function write(file: string, scripts: readonly Script[]): void {
     return [length, data];
   });
   mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(`${file}.${process.pid}`, Buffer.concat(parts));
+  const fd = openSync(`${file}.${process.pid}`, 'w', 0o644);
+  writeFileSync(fd, Buffer.concat(parts));
+  fsyncSync(fd); // V8 believes what it reads
+  closeSync(fd);
   renameSync(`${file}.${process.pid}`, file);
   const [id] = basename(file).split('-');
   for (const name of readdirSync(dirname(file)))

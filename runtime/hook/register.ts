@@ -1,6 +1,8 @@
 // The preload: `node --require insitu/register app.js`, or `--import`. It replaces properties of WebAssembly by ones that load
-// what they need when they are first asked for. Node itself goes through them for `import './x.wasm'` and `import source`, so
-// no module hooks are needed, and a start that has nothing to do with WebAssembly pays for nothing else.
+// what they need when they are first used. Node itself goes through them for `import './x.wasm'` and `import source`, so no
+// module hooks are needed, and a start that has nothing to do with WebAssembly pays for nothing else.
+//
+// The program may have frozen, mocked or taken away whatever this needs by then: V8's own does it in that case.
 import { once } from '../../loader/once.ts';
 import { moduleFile, requireHere } from '../../loader/root.ts';
 import { startEnvironment } from '../../loader/start-environment.ts';
@@ -9,40 +11,76 @@ import { reachChildren } from './children.ts';
 import { loading } from './code.ts';
 import type * as Namespace from './namespace.ts';
 
-const names = [
-  ...['compile', 'validate', 'instantiate', 'compileStreaming', 'instantiateStreaming'],
-  ...['Module', 'Instance', 'Table', 'Memory', 'Global'],
-];
-
+type AnyFunction = (...args: unknown[]) => unknown;
 type Target = Record<PropertyKey, unknown>;
 
-/** Until it is first read, then the value; a program that sets it first has its way. */
-function defineLate(target: Target, name: string, value: () => unknown): void {
-  const enumerable = genuine[name]?.enumerable === true;
-  const settle = (settled: unknown): unknown => {
-    Object.defineProperty(target, name, { value: settled, writable: true, enumerable, configurable: true });
-    return settled;
+const calls = ['compile', 'validate', 'instantiate', 'compileStreaming', 'instantiateStreaming', 'promising'];
+const classes = ['Module', 'Instance', 'Table', 'Memory', 'Global'];
+const { apply, defineProperty } = Reflect;
+
+let namespace: typeof Namespace | undefined;
+
+function memberOf(name: string): unknown {
+  try {
+    if (namespace === undefined) {
+      loading().ready('namespace');
+      namespace = requireHere(moduleFile('runtime/hook/namespace')) as typeof Namespace;
+    }
+    return namespace.memberOf(name);
+  } catch {
+    return genuine[name]?.value;
+  }
+}
+
+/** A call like V8's, that finds out at its first use what it is. */
+function lateCall(name: string, v8: AnyFunction): AnyFunction {
+  let found: AnyFunction | undefined;
+  const { [name]: call } = {
+    [name](...args: unknown[]): unknown {
+      found ??= memberOf(name) as AnyFunction;
+      return apply(found, this, args);
+    },
   };
-  Object.defineProperty(target, name, {
-    get: () => settle(value()),
-    set: settle,
-    enumerable,
-    configurable: true,
-  });
+  defineProperty(call as AnyFunction, 'length', { value: v8.length, configurable: true });
+  return call as AnyFunction;
+}
+
+/** A class until it is first read; then it is an ordinary property, if that may still be changed. */
+function defineClass(target: Target, name: string, enumerable: boolean): void {
+  let [isSettled, value]: [boolean, unknown] = [false, undefined];
+  const settle = (settled: unknown): unknown => {
+    [isSettled, value] = [true, settled];
+    defineProperty(target, name, { value, writable: true, enumerable, configurable: true });
+    return value;
+  };
+  const get = () => (isSettled ? value : settle(memberOf(name)));
+  defineProperty(target, name, { get, set: settle, enumerable, configurable: true });
 }
 
 function register(): void {
   const target = (globalThis as unknown as { WebAssembly: Target }).WebAssembly;
-  let namespace: typeof Namespace | undefined;
-  for (const name of names) {
-    if (!genuine[name]?.configurable) continue; // frozen intrinsics: V8's own it is
-    defineLate(target, name, () => {
-      if (namespace === undefined) {
-        loading().ready('namespace');
-        namespace = requireHere(moduleFile('runtime/hook/namespace')) as typeof Namespace;
-      }
-      return namespace.memberOf(name);
-    });
+  for (const name of [...calls, ...classes]) {
+    const { value, configurable, enumerable = false } = genuine[name] ?? {};
+    if (!configurable) continue;
+    if (classes.includes(name)) defineClass(target, name, enumerable);
+    else
+      defineProperty(target, name, {
+        value: lateCall(name, value),
+        writable: true,
+        enumerable,
+        configurable,
+      });
+  }
+}
+
+/** Never in the way of how the program ends. */
+function report(path: string): void {
+  try {
+    (requireHere(moduleFile('runtime/hook/report')) as typeof import('./report.ts')).write(path);
+  } catch (error) {
+    try {
+      process.stderr.write(`insitu: INSITU_REPORT: ${(error as Error).message}\n`);
+    } catch {}
   }
 }
 
@@ -52,11 +90,11 @@ const { INSITU, INSITU_REPORT } = startEnvironment;
 function start(): object {
   register();
   reachChildren(moduleFile('runtime/hook/register'));
-  if (INSITU_REPORT)
-    process.once('exit', () => {
-      (requireHere(moduleFile('runtime/hook/report')) as typeof import('./report.ts')).write(INSITU_REPORT);
-    });
+  if (INSITU_REPORT) process.once('exit', () => report(INSITU_REPORT));
   return {};
 }
 
-if (INSITU !== 'off') once('register', start);
+// Without WebAssembly (--jitless) there is nothing to do. With types of functions (--experimental-wasm-type-reflection) its
+// objects have members that compiled code's have not.
+if (INSITU !== 'off' && genuine.Module !== undefined && genuine.Function === undefined)
+  once('register', start);

@@ -1,5 +1,5 @@
 // INSITU_REPORT: a line of JSON for each process and thread, when it ends.
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, closeSync, constants, openSync } from 'node:fs';
 import { threadId } from 'node:worker_threads';
 import { moduleFile, requireHere } from '../../loader/root.ts';
 import type { ModuleReport } from '../library/module-report.ts';
@@ -26,6 +26,7 @@ function reportOf({ sourcePath, path, place, handle }: CompiledImage) {
   return new report.ModuleReport(sourcePath ?? path, path, place, handle, null).toJSON();
 }
 
+/** @throws Error of the system call */
 export function write(path: string): void {
   const engine = engineNow();
   const report: HookReport = {
@@ -39,9 +40,12 @@ export function write(path: string): void {
   const text = JSON.stringify(report, (_, value) =>
     typeof value === 'bigint' ? `0x${value.toString(16)}` : value,
   );
+  // A FIFO that nobody reads is not waited for.
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK } = constants;
+  const fd = openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0o644);
   try {
-    appendFileSync(path, `${text}\n`);
-  } catch (error) {
-    process.stderr.write(`insitu: INSITU_REPORT: ${(error as Error).message}\n`);
+    appendFileSync(fd, `${text}\n`);
+  } finally {
+    closeSync(fd);
   }
 }

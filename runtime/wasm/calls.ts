@@ -1,9 +1,9 @@
 // compile, instantiate, validate and the streaming calls (JS API 4): they answer promises, never throw.
 import { isObject } from './face.ts';
 import { Instance, importsForV8, instanceOf, settled } from './instance-class.ts';
+import { engineNow } from './late.ts';
 import { imageOf, Module, moduleFor } from './module-class.ts';
-import { policy } from './policy.ts';
-import { choose, compilable } from './source.ts';
+import { choose, compilable, isKnown } from './source.ts';
 import { emptyModule, V8 } from './v8.ts';
 
 export type Both = { module: object; instance: object };
@@ -57,11 +57,18 @@ async function instantiateAs(text: string, args: unknown[]): Promise<object> {
 export const instantiate = (...args: unknown[]): Promise<object> =>
   instantiateAs('WebAssembly.instantiate()', args);
 
+/** JavaScript Promise Integration: V8 wants a function of its own. */
+export const promising = (f: unknown, ...rest: unknown[]): unknown =>
+  (V8.promising as (...args: unknown[]) => unknown)(
+    (isObject(f) && engineNow()?.functionForV8(f)) || f,
+    ...rest,
+  );
+
 /** Also true of modules that this V8 does not know and that have an image. */
 export const validate = (...args: unknown[]): boolean => {
   if (Reflect.apply(V8.validate, V8, args)) return true;
   const bytes = args.length > 1 ? undefined : compilable(args[0]);
-  return bytes !== undefined && policy.find(bytes) !== undefined;
+  return bytes !== undefined && isKnown(bytes);
 };
 
 /** The bytes of a response that V8 would compile; null for what Node's own words are needed for. */

@@ -2,5 +2,5 @@
 import { once } from '../../loader/once.ts';
 
 export const genuine: PropertyDescriptorMap = once('genuine', () =>
-  Object.getOwnPropertyDescriptors((globalThis as unknown as { WebAssembly: object }).WebAssembly),
+  Object.getOwnPropertyDescriptors((globalThis as unknown as { WebAssembly?: object }).WebAssembly ?? {}),
 );

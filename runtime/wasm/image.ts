@@ -1,5 +1,6 @@
 // A compiled module, mapped: what Modules share that are of the same image.
 import { readFileSync, statSync } from 'node:fs';
+import { LoadError } from '../../loader/error.ts';
 import type { Found } from '../../loader/images/find.ts';
 import type { ImageHandle } from '../../loader/native.ts';
 import { loadWasmImage, wasm } from '../../loader/wasm.ts';
@@ -16,6 +17,7 @@ export class CompiledImage {
   readonly sourcePath: string | null;
   private known: Shape | undefined;
   private knownAddress: number | undefined;
+  private knownModule: string | undefined;
   private instances = 0;
   private maker: ExportMaker | null = null;
 
@@ -41,6 +43,14 @@ export class CompiledImage {
   exportMaker(): ExportMaker | null {
     if (++this.instances === 2) this.maker = exportMaker(this.shape);
     return this.maker;
+  }
+
+  /** Its entry says what it is an image of, and it says so itself. @throws LoadError ERR_IMAGE where these differ */
+  ofModule(sha256: string): this {
+    this.knownModule ??= wasm.wasmFacts(this.handle).sha256.toString('hex');
+    if (this.knownModule === sha256) return this;
+    const text = `is an image of the module ${this.knownModule}; want ${sha256}`;
+    throw new LoadError('ERR_IMAGE', this.path, text);
   }
 
   /** Of the module's bytes; 0 where they are not at hand. */
@@ -72,11 +82,11 @@ export function openImage(path: string, source: string | null = null): CompiledI
 }
 
 /** The image that was made for this CPU, or else the one for any. @throws LoadError */
-export function openFound({ image, baseline, source }: Found): CompiledImage {
+export function openFound({ image, baseline, source, sha256 }: Found): CompiledImage {
   try {
-    return openImage(image, source);
+    return openImage(image, source).ofModule(sha256);
   } catch (error) {
     if (image === baseline || (error as { code?: string }).code !== 'ERR_CPU') throw error;
-    return openImage(baseline, source);
+    return openImage(baseline, source).ofModule(sha256);
   }
 }

@@ -10,7 +10,8 @@ const v8 = V8.Memory as unknown as ((...args: unknown[]) => object) & { prototyp
 // A declaration, because V8 names it in its errors.
 function Memory(...args: unknown[]): object {
   if (new.target === undefined) return v8(...args);
-  if (v8.prototype.constructor === v8) v8.prototype.constructor = asClass;
+  if (v8.prototype.constructor === v8)
+    Reflect.defineProperty(v8.prototype, 'constructor', { value: asClass }); // unless it is frozen
   const memory = Reflect.construct(v8, args, new.target) as V8Type.Memory;
   rememberLimits(memory, args[0]);
   return memory;

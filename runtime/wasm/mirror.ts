@@ -42,6 +42,12 @@ export interface Members {
 
 type Constructor = { prototype: object };
 
+/** Module inherits of AbstractModuleSource where there is that. */
+function inherit(own: object, v8: object): void {
+  const parent: object | null = Object.getPrototypeOf(v8);
+  if (Object.getPrototypeOf(own) !== parent) Object.setPrototypeOf(own, parent);
+}
+
 /** Makes a function a class like V8's. */
 export function mirrorClass(
   own: Constructor,
@@ -50,6 +56,8 @@ export function mirrorClass(
 ): void {
   const theirs = v8 as Constructor;
   asLong(own, theirs);
+  inherit(own, theirs);
+  inherit(own.prototype, theirs.prototype);
   mirror(own, theirs, statics, ['length', 'name', 'arguments', 'caller', 'prototype']);
   mirror(own.prototype, theirs.prototype, prototype, ['constructor']);
   Object.defineProperty(own, 'prototype', { writable: false });

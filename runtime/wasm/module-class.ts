@@ -1,10 +1,12 @@
 // WebAssembly.Module (JS API 5.1). A module of an image is, for V8, a Map: so that it can be cloned, and posted to other
 // threads, where what arrives is known by what it holds. It has no properties, and prints as V8's does.
 
+import { parseImageName } from '../../loader/images/layout.ts';
 import { isObject, marking, prototypeFor } from './face.ts';
 import type { CompiledImage } from './image.ts';
 import { theEngine } from './late.ts';
 import { mirrorClass } from './mirror.ts';
+import { why } from './policy.ts';
 import { choose } from './source.ts';
 import type * as V8Type from './v8.ts';
 import { emptyModule, V8 } from './v8.ts';
@@ -25,14 +27,28 @@ export function moduleFor(image: CompiledImage, prototype = Module.prototype): o
   return marks.put(Object.setPrototypeOf(clonable, prototype), image);
 }
 
+/** What was posted may come from anybody: no other file is opened. */
+const isImagePath = (path: unknown): path is string =>
+  typeof path === 'string' && parseImageName(path.slice(path.lastIndexOf('/') + 1)) !== undefined;
+
+const { get } = Map.prototype;
+/** A subclass may have a `get` of its own. */
+const reading = (map: Map<unknown, unknown>, key: string): unknown => Reflect.apply(get, map, [key]);
+
 /** The image of what was cloned or posted: that becomes a Module now. */
 function arrived(value: unknown): CompiledImage | undefined {
-  if (!(value instanceof Map) || !(value.get(THREADS) instanceof SharedArrayBuffer)) return undefined;
-  const paths = value.get(KIND) as [string, string | null] | undefined;
-  if (paths === undefined) return undefined;
-  const image = theEngine().openImage(...paths);
-  marks.put(Object.setPrototypeOf(value, Module.prototype), image);
-  return image;
+  if (!(value instanceof Map) || !(reading(value, THREADS) instanceof SharedArrayBuffer)) return undefined;
+  const paths = reading(value, KIND);
+  if (!Array.isArray(paths) || !isImagePath(paths[0])) return undefined;
+  try {
+    const image = theEngine().openImage(paths[0], paths[1]);
+    marks.put(Object.setPrototypeOf(value, Module.prototype), image);
+    why.compiled(image, 'in place, of a clone', image.sourceSize);
+    return image;
+  } catch (error) {
+    why.compiled(null, `of a clone: ${(error as Error).message}`, 0);
+    return undefined;
+  }
 }
 
 export const imageOf = (module: unknown): CompiledImage | undefined => marks.of(module) ?? arrived(module);

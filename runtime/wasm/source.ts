@@ -1,10 +1,18 @@
 // The bytes of modules, and their images.
-import { LoadError } from '../../loader/error.ts';
 import { isObject } from './face.ts';
 import type { CompiledImage } from './image.ts';
-import { engineNow, theEngine } from './late.ts';
+import { theEngine } from './late.ts';
 import { policy, why } from './policy.ts';
 import { V8 } from './v8.ts';
+
+/** 0 where the program has made it something else. */
+function now(): number {
+  try {
+    return performance.now();
+  } catch {
+    return 0;
+  }
+}
 
 const EMPTY = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
 
@@ -34,14 +42,30 @@ function accepts(kind: keyof typeof samples): boolean {
   return answer;
 }
 
+type Getter = (this: unknown) => unknown;
+const getterOf = (prototype: object, name: string): Getter =>
+  Object.getOwnPropertyDescriptor(prototype, name)?.get as Getter;
+const placeOf = (prototype: object) =>
+  ['buffer', 'byteOffset', 'byteLength'].map((name) => getterOf(prototype, name));
+const ofView = placeOf(DataView.prototype);
+const ofArray = placeOf(Object.getPrototypeOf(Uint8Array.prototype) as object);
+
+/** As V8 sees it: an object may have properties of these names. */
+function viewed(view: ArrayBufferView, getters: readonly Getter[]): Uint8Array {
+  const [buffer, offset, length] = getters.map((get) => Reflect.apply(get, view, []));
+  return new Uint8Array(buffer as ArrayBuffer, offset as number, length as number);
+}
+
 /** The bytes as they are now: a view of them, not a copy. Undefined where they are V8's to judge. */
 export function compilable(source: unknown): Uint8Array | undefined {
-  if (source instanceof ArrayBuffer) return new Uint8Array(source);
-  if (ArrayBuffer.isView(source)) {
-    if (source instanceof DataView && !accepts('DataView')) return undefined;
-    return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+  try {
+    if (source instanceof ArrayBuffer) return new Uint8Array(source);
+    if (source instanceof DataView) return accepts('DataView') ? viewed(source, ofView) : undefined;
+    if (ArrayBuffer.isView(source)) return viewed(source, ofArray);
+    if (source instanceof SharedArrayBuffer && accepts('SharedArrayBuffer')) return new Uint8Array(source);
+  } catch {
+    // detached
   }
-  if (source instanceof SharedArrayBuffer && accepts('SharedArrayBuffer')) return new Uint8Array(source);
   return undefined;
 }
 
@@ -59,11 +83,11 @@ export function choose(source: unknown, options?: unknown): Choice {
   const constants = options === undefined ? null : constantsOf(options);
   const bytes = constants === undefined ? undefined : compilable(source);
   if (constants === undefined || bytes === undefined) return LEFT_TO_V8;
-  const began = performance.now();
+  const began = now();
   const { image, reason } = findImage(bytes, constants);
   const explanation = why.compiled(image ?? null, reason, bytes.length);
   const ready = () => {
-    explanation.readyMs = performance.now() - began;
+    explanation.readyMs = now() - began;
   };
   if (image !== undefined) ready();
   return { image, ready };
@@ -89,17 +113,28 @@ const wantsBuiltins = ({ shape }: CompiledImage, constants: string): boolean =>
     ({ module }) => module?.startsWith('wasm:') || (constants !== '' && module === constants),
   );
 
+/**
+ * Whatever goes wrong on the way V8 runs the module: a damaged image, a store that may not be looked at, an addon that may
+ * not be loaded, a program that has changed what this calls.
+ */
 function findImage(bytes: Uint8Array, constants: string | null): { image?: CompiledImage; reason: string } {
-  const found = policy.find(bytes);
-  if (found === undefined) return { reason: policy.unknown(bytes) };
   try {
+    const found = policy.find(bytes);
+    if (found === undefined) return { reason: policy.unknown(bytes) };
     const image = theEngine().openFound(found);
     if (constants !== null && wantsBuiltins(image, constants))
       return { reason: 'imports what its compile options give' };
     return { image, reason: 'in place' };
   } catch (error) {
-    // A damaged image, or an addon that may not be loaded here (--permission): V8 can always run it.
-    if (!(error instanceof LoadError) && engineNow() !== undefined) throw error;
     return { reason: (error as Error).message };
+  }
+}
+
+/** Whether there is an image of it; false where that cannot be told. */
+export function isKnown(bytes: Uint8Array): boolean {
+  try {
+    return policy.find(bytes) !== undefined;
+  } catch {
+    return false;
   }
 }

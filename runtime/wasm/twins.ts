@@ -31,7 +31,7 @@ export function exportsWithOriginals(exports: V8Type.Exports): V8Type.Exports {
 }
 
 /** V8 checks the type of a function only if it is one of its own. */
-function functionTwin(value: object): unknown {
+export function functionForV8(value: object): unknown {
   const type = typeof value === 'function' ? typeOfFunction(value) : undefined;
   return type === undefined ? value : asV8Function(type, value);
 }
@@ -40,7 +40,7 @@ function functionTwin(value: object): unknown {
 export const shared: Twin = (value, module, name) => {
   if (!isObject(value)) return value;
   const state = tableState(value) ?? globalState(value);
-  const own = state === undefined ? functionTwin(value) : state.toV8();
+  const own = state === undefined ? functionForV8(value) : state.toV8();
   if (own !== null) return remember(own, value);
   throw new V8.LinkError(
     `WebAssembly: import "${String(module)}" "${String(name)}" belongs to a module that runs in place; ` +
@@ -55,5 +55,5 @@ export const likeness: Twin = (value) => {
   if (table !== undefined) return table.replica();
   const global = globalState(value);
   if (global !== undefined) return global.isReadable ? global.replica() : value;
-  return functionTwin(value);
+  return functionForV8(value);
 };

@@ -52,6 +52,7 @@ export interface Namespace {
   validate(bytes: unknown, options?: unknown): boolean;
   compileStreaming?(source: unknown, options?: unknown): Promise<Module>;
   instantiateStreaming?(source: unknown, imports?: unknown, options?: unknown): Promise<unknown>;
+  promising?(f: unknown): unknown;
   JSTag?: Tag;
 }
 
