@@ -15,6 +15,8 @@ export interface WasmAddon {
     index: string,
   ): [store: number, target: string] | undefined;
   wasmThread(service: (instance?: number, index?: number) => unknown): ArrayBuffer;
+  /** The same for all threads of this process, and for no other. */
+  wasmSecret(): string;
   /** Addresses for the accelerator (native/v8): of what it calls, and of this thread's runtime. */
   wasmBridge(): [bridge: number, runtime: number];
   wasmImage(image: ImageHandle): number;

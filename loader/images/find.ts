@@ -38,7 +38,7 @@ import { rootsToRead } from './roots.ts';
 /** Where an image is. It may vanish before it is opened: ENOENT then means that there is none. */
 export interface Found {
   readonly root: string;
-  /** Of the source, in hexadecimal. */
+  /** Of the source, in hexadecimal; '' where nothing says it. */
   readonly sha256: string;
   readonly image: string;
   /** For a CPU that the image was not made for; the same one if it is for any. It may not be there. */

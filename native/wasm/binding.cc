@@ -4,6 +4,7 @@
 #include "binding.h"
 
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -239,6 +240,24 @@ Napi::Value bridge_of_thread(const Info& info) {
   pair.Set(0u, number(env, &bridge));
   pair.Set(1u, number(env, &runtime_now()));
   return pair;
+}
+
+/// Of this process: no bytes from outside can hold it.
+Napi::Value process_secret(const Info& info) {
+  static const std::string secret = [] {
+    unsigned char bytes[16];
+    for (size_t got = 0; got < sizeof bytes;) {
+      const ssize_t more = getrandom(bytes + got, sizeof bytes - got, 0);
+      if (more > 0) got += static_cast<size_t>(more);
+    }
+    std::string digits;
+    for (const unsigned char byte : bytes) {
+      digits += "0123456789abcdef"[byte >> 4];
+      digits += "0123456789abcdef"[byte & 15];
+    }
+    return digits;
+  }();
+  return Napi::String::New(info.Env(), secret);
 }
 
 /// (path, stores, index) -> [which store, target], or undefined.
@@ -692,6 +711,7 @@ void add_exports(Napi::Env env, Napi::Object exports, LoadedImage (*image_at)(co
   };
   set("wasmThread", caught<start_thread>);
   set("wasmKnownImage", caught<known_image>);
+  set("wasmSecret", caught<process_secret>);
   set("wasmBridge", caught<bridge_of_thread>);
   set("wasmImage", caught<image_address>);
   set("wasmShape", caught<image_shape>);

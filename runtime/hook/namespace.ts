@@ -4,6 +4,7 @@ import { startEnvironment } from '../../loader/start-environment.ts';
 import * as faces from '../wasm/faces.ts';
 import { theEngine } from '../wasm/late.ts';
 import { mirror } from '../wasm/mirror.ts';
+import { moduleIsMade } from '../wasm/module-class.ts';
 import { setPolicy, why } from '../wasm/policy.ts';
 import { V8 } from '../wasm/v8.ts';
 
@@ -14,6 +15,8 @@ if (INSITU === 'learn' || INSITU === 'collect')
     unknown: (bytes) =>
       (requireHere(moduleFile('runtime/hook/learn')) as typeof import('./learn.ts')).learn(bytes),
   });
+
+moduleIsMade(); // those that other threads post, too
 
 const cheap = mirror({}, V8, { ...faces }) as Record<string, unknown>;
 

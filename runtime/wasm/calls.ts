@@ -2,7 +2,7 @@
 import { isObject } from './face.ts';
 import { Instance, importsForV8, instanceOf, settled } from './instance-class.ts';
 import { engineNow } from './late.ts';
-import { imageOf, Module, moduleFor } from './module-class.ts';
+import { imageOf, moduleFor, moduleIsMade } from './module-class.ts';
 import { choose, compilable, isKnown } from './source.ts';
 import { emptyModule, V8 } from './v8.ts';
 
@@ -16,8 +16,8 @@ const dressed = (object: object, { prototype }: { prototype: object }): object =
 
 function dressedAll(made: unknown): object {
   if (made instanceof V8.Instance) return dressed(settled(made), Instance);
-  const { module, instance } = made as Both;
-  dressed(module, Module);
+  const { instance } = made as Both;
+  moduleIsMade();
   dressed(settled(instance), Instance);
   return made as Both;
 }
@@ -27,8 +27,9 @@ export async function compile(...args: unknown[]): Promise<object> {
   const { image, ready } = choose(args[0], args[1]);
   if (image !== undefined) return moduleFor(image);
   const module = await Reflect.apply(V8.compile, V8, args);
+  moduleIsMade();
   ready();
-  return dressed(module, Module);
+  return module;
 }
 
 async function inV8(args: unknown[]): Promise<object> {
@@ -82,7 +83,9 @@ export async function compileStreaming(...args: unknown[]): Promise<object> {
   const response = await args[0];
   const bytes = args.length > 1 ? null : await bytesOfResponse(response);
   if (bytes !== null) return compile(bytes);
-  return dressed(await (V8.compileStreaming as typeof V8.compile)(response, ...args.slice(1)), Module);
+  const module = await (V8.compileStreaming as typeof V8.compile)(response, ...args.slice(1));
+  moduleIsMade();
+  return module;
 }
 
 export async function instantiateStreaming(...args: unknown[]): Promise<object> {

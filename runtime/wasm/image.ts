@@ -47,6 +47,7 @@ export class CompiledImage {
 
   /** Its entry says what it is an image of, and it says so itself. @throws LoadError ERR_IMAGE where these differ */
   ofModule(sha256: string): this {
+    if (sha256 === '') return this;
     this.knownModule ??= wasm.wasmFacts(this.handle).sha256.toString('hex');
     if (this.knownModule === sha256) return this;
     const text = `is an image of the module ${this.knownModule}; want ${sha256}`;

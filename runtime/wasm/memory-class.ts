@@ -1,7 +1,7 @@
 // WebAssembly.Memory (JS API 5.4): its objects are V8's own, of V8's own prototype. Only their limits are remembered,
 // because V8 does not tell them.
 import { rememberLimits } from './memory-limits.ts';
-import { mirror } from './mirror.ts';
+import { mirrorOver } from './mirror.ts';
 import type * as V8Type from './v8.ts';
 import { V8 } from './v8.ts';
 
@@ -10,15 +10,13 @@ const v8 = V8.Memory as unknown as ((...args: unknown[]) => object) & { prototyp
 // A declaration, because V8 names it in its errors.
 function Memory(...args: unknown[]): object {
   if (new.target === undefined) return v8(...args);
-  if (v8.prototype.constructor === v8)
-    Reflect.defineProperty(v8.prototype, 'constructor', { value: asClass }); // unless it is frozen
+  isMade();
   const memory = Reflect.construct(v8, args, new.target) as V8Type.Memory;
   rememberLimits(memory, args[0]);
   return memory;
 }
 
-Object.defineProperty(Memory, 'prototype', { value: v8.prototype, writable: false });
-mirror(Memory, v8, {}, ['name', 'arguments', 'caller', 'prototype']);
+const isMade = mirrorOver(Memory, v8);
 
 const asClass = Memory as unknown as V8Type.Namespace['Memory'];
 

@@ -68,3 +68,17 @@ export function mirrorClass(
     },
   });
 }
+
+/**
+ * Makes a function a class whose objects are V8's own, of V8's own prototype.
+ * @returns to be called when there is such an object: `constructor` is the class from then on, unless that is frozen
+ */
+export function mirrorOver(own: Constructor, v8: Constructor, statics: object = {}): () => void {
+  Object.defineProperty(own, 'prototype', { value: v8.prototype, writable: false });
+  mirror(own, v8, statics, ['name', 'arguments', 'caller', 'prototype']);
+  inherit(own, v8);
+  return () => {
+    const { prototype } = v8 as { prototype: object };
+    if (prototype.constructor === v8) Reflect.defineProperty(prototype, 'constructor', { value: own });
+  };
+}

@@ -1,48 +1,45 @@
-// WebAssembly.Module (JS API 5.1). A module of an image is, for V8, a Map: so that it can be cloned, and posted to other
-// threads, where what arrives is known by what it holds. It has no properties, and prints as V8's does.
-
-import { parseImageName } from '../../loader/images/layout.ts';
-import { isObject, marking, prototypeFor } from './face.ts';
+// WebAssembly.Module (JS API 5.1): its objects are V8's own, of V8's own prototype; those of an image hold no code (stub.ts).
+import { isObject } from './face.ts';
 import type { CompiledImage } from './image.ts';
 import { theEngine } from './late.ts';
-import { mirrorClass } from './mirror.ts';
+import { mirrorOver } from './mirror.ts';
 import { why } from './policy.ts';
 import { choose } from './source.ts';
 import type * as V8Type from './v8.ts';
 import { emptyModule, V8 } from './v8.ts';
 
-const marks = marking<CompiledImage>();
+const v8 = V8.Module as unknown as ((...args: unknown[]) => object) & { prototype: object };
+const images = new WeakMap<object, CompiledImage>();
 
-const KIND = 'WebAssembly.Module of insitu';
-const THREADS = 'threads';
+/** Of a stub. */
+export const STUB_SECTION = 'insitu.image';
 
-/** Nothing can bring one into this process from outside: so what arrives with it was made here. */
-let ofThisProcess: SharedArrayBuffer | undefined;
-
-export function moduleFor(image: CompiledImage, prototype = Module.prototype): object {
-  ofThisProcess ??= new SharedArrayBuffer(0);
-  const clonable = new Map<string, unknown>();
-  clonable.set(KIND, [image.path, image.sourcePath]);
-  clonable.set(THREADS, ofThisProcess);
-  return marks.put(Object.setPrototypeOf(clonable, prototype), image);
+export function moduleFor(image: CompiledImage, newTarget: unknown = v8): object {
+  isMade();
+  const stub = theEngine().stubFor({ image: image.path, source: image.sourcePath });
+  const module = Reflect.construct(v8, [stub], newTarget as typeof V8.Module);
+  images.set(module, image);
+  return module;
 }
 
-/** What was posted may come from anybody: no other file is opened. */
-const isImagePath = (path: unknown): path is string =>
-  typeof path === 'string' && parseImageName(path.slice(path.lastIndexOf('/') + 1)) !== undefined;
-
-const { get } = Map.prototype;
-/** A subclass may have a `get` of its own. */
-const reading = (map: Map<unknown, unknown>, key: string): unknown => Reflect.apply(get, map, [key]);
-
-/** The image of what was cloned or posted: that becomes a Module now. */
-function arrived(value: unknown): CompiledImage | undefined {
-  if (!(value instanceof Map) || !(reading(value, THREADS) instanceof SharedArrayBuffer)) return undefined;
-  const paths = reading(value, KIND);
-  if (!Array.isArray(paths) || !isImagePath(paths[0])) return undefined;
+/** False also of what is no module. */
+function isStub(value: object): value is V8Type.Module {
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return false;
   try {
-    const image = theEngine().openImage(paths[0], paths[1]);
-    marks.put(Object.setPrototypeOf(value, Module.prototype), image);
+    return V8.Module.customSections(value as V8Type.Module, STUB_SECTION).length > 0;
+  } catch {
+    return false;
+  }
+}
+
+/** The image of what was cloned or posted. */
+function arrived(stub: V8Type.Module): CompiledImage | undefined {
+  try {
+    const engine = theEngine();
+    const named = engine.readStub(stub);
+    if (named === undefined) return undefined;
+    const image = engine.openImage(named.image, named.source);
+    images.set(stub, image);
     why.compiled(image, 'in place, of a clone', image.sourceSize);
     return image;
   } catch (error) {
@@ -51,47 +48,48 @@ function arrived(value: unknown): CompiledImage | undefined {
   }
 }
 
-export const imageOf = (module: unknown): CompiledImage | undefined => marks.of(module) ?? arrived(module);
+export function imageOf(module: unknown): CompiledImage | undefined {
+  if (!isObject(module)) return undefined;
+  return images.get(module) ?? (isStub(module) ? arrived(module) : undefined);
+}
 
 function construct(args: unknown[], newTarget: unknown): object {
   const { image, ready } = choose(args[0], args[1]);
-  if (image !== undefined) return moduleFor(image, prototypeFor(newTarget, Module));
-  const module = Reflect.construct(V8.Module, args, newTarget as typeof V8.Module);
+  if (image !== undefined) return moduleFor(image, newTarget);
+  const module = Reflect.construct(v8, args, newTarget as typeof V8.Module);
+  isMade();
   ready();
   return module;
 }
 
 // A declaration, because V8 names it in its errors.
 function Module(...args: unknown[]): object {
-  if (new.target === undefined) return (V8.Module as unknown as (...args: unknown[]) => object)(...args);
+  if (new.target === undefined) return v8(...args);
   return construct(args, new.target);
 }
+
+const isMade = mirrorOver(Module, v8, {
+  imports(...args: [V8Type.Module]) {
+    const image = imageOf(args[0]);
+    return image === undefined ? V8.Module.imports(...args) : theEngine().importsOf(image);
+  },
+  exports(...args: [V8Type.Module]) {
+    const image = imageOf(args[0]);
+    return image === undefined ? V8.Module.exports(...args) : theEngine().exportsOf(image);
+  },
+  customSections(...args: [V8Type.Module, string]) {
+    const image = imageOf(args[0]);
+    if (image === undefined) return V8.Module.customSections(...args);
+    const [, name] = args;
+    return name === undefined
+      ? V8.Module.customSections(emptyModule(), name as unknown as string)
+      : theEngine().customSections(image, `${name}`);
+  },
+});
 
 const asClass = Module as unknown as { prototype: object } & (new (
   source: unknown,
   options?: unknown,
 ) => object);
 
-export { asClass as Module };
-
-mirrorClass(Module, V8.Module, {
-  statics: {
-    imports(...args: [V8Type.Module]) {
-      const image = imageOf(args[0]);
-      return image === undefined ? V8.Module.imports(...args) : theEngine().importsOf(image);
-    },
-    exports(...args: [V8Type.Module]) {
-      const image = imageOf(args[0]);
-      return image === undefined ? V8.Module.exports(...args) : theEngine().exportsOf(image);
-    },
-    customSections(...args: [V8Type.Module, string]) {
-      const image = imageOf(args[0]);
-      if (image === undefined) return V8.Module.customSections(...args);
-      const [, name] = args;
-      return name === undefined
-        ? V8.Module.customSections(emptyModule(), name as unknown as string)
-        : theEngine().customSections(image, `${name}`);
-    },
-  },
-  has: (value) => isObject(value) && (imageOf(value) !== undefined || value instanceof V8.Module),
-});
+export { asClass as Module, isMade as moduleIsMade };

@@ -80,6 +80,15 @@ const forms: Record<string, string> = {
     console.log(five(new WebAssembly.Instance(made)), made instanceof WebAssembly.Module, true);`,
   'compile options': `const made = new WebAssembly.Module(bytes, { builtins: ['js-string'], importedStringConstants: 'c' });
     console.log(five(new WebAssembly.Instance(made)), made instanceof WebAssembly.Module, true);`,
+  'a clone looked at': `const made = structuredClone({ made: new WebAssembly.Module(bytes) }).made;
+    require('node:assert').deepStrictEqual(made, new WebAssembly.Module(bytes));
+    const isPlain = String(made) === '[object WebAssembly.Module]' && made.constructor === WebAssembly.Module;
+    const { isMap } = require('node:util').types;
+    console.log(five(new WebAssembly.Instance(made)), isPlain && !isMap(made), require('node:util').inspect(made) === 'Module [WebAssembly.Module] {}');`,
+  'of V8, from compile': `WebAssembly.compile(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)).then((none) => {
+    console.log(five(new WebAssembly.Instance(new WebAssembly.Module(bytes))), none.constructor === WebAssembly.Module,
+      none instanceof WebAssembly.Module);
+  });`,
   'classes taken first': `const { Module, Instance } = WebAssembly;
     class Own extends Module {}
     const made = new Own(bytes);
@@ -88,8 +97,8 @@ const forms: Record<string, string> = {
 for (const [name, text] of Object.entries(forms))
   reached(name, () => {
     const { stdout, where, stderr } = run([script('form.cjs', five + text)]);
-    // Node's own fetch, which brings Response, compiles a module of its own.
-    const ours = name === 'streaming' ? where.slice(1) : where;
+    // The first is V8's: of Node's own fetch, which brings Response, or the other one.
+    const ours = ['streaming', 'of V8, from compile'].includes(name) ? where.slice(1) : where;
     const isInPlace = ours.length > 0 && ours.every((place) => place.startsWith('in place'));
     assert.equal([stdout, isInPlace], ['5 true true\n', true], stderr);
   });
@@ -391,6 +400,33 @@ unusual('buffers that are no more, views that lie', () => {
   const [own, plainly] = [run([lying]), run([lying], { preload: [] })];
   assert.is(own.stdout, plainly.stdout);
   assert.equal(own.where.at(-1), 'in place');
+});
+
+unusual('a thread without the hook is told what it wants', () => {
+  const posting = script(
+    'bare.cjs',
+    `${five}
+    const { Worker } = require('node:worker_threads');
+    const code = \`require('node:worker_threads').parentPort.once('message', (module) => {
+      try { new WebAssembly.Instance(module, {}); } catch (error) { console.log(error.name, error.message); }
+    });\`;
+    new Worker(code, { eval: true, execArgv: [], env: {} }).postMessage(new WebAssembly.Module(bytes));`,
+  );
+  assert.match(run([posting]).stdout, /^TypeError .*this module runs in place/);
+});
+
+unusual('a module that claims to be another’s is compiled as it is', () => {
+  const claim = JSON.stringify(['0'.repeat(32), join(store, 'x'), null]);
+  const forging = script(
+    'forging.cjs',
+    `const text = (value) => [value.length, ...Buffer.from(value)];
+    const content = [...text('insitu.image'), ...Buffer.from(${JSON.stringify(claim)})];
+    const bytes = Uint8Array.from([0, 97, 115, 109, 1, 0, 0, 0, 0, content.length & 127 | 128, content.length >> 7, ...content]);
+    const made = new WebAssembly.Module(bytes);
+    console.log(Object.keys(new WebAssembly.Instance(made).exports).length, WebAssembly.Module.customSections(made, 'insitu.image').length);`,
+  );
+  const done = run([forging]);
+  assert.equal([done.stdout, done.where], ['0 1\n', ['V8: no image in a store']], done.stderr);
 });
 
 unusual('what is no clone of ours is left alone', () => {
