@@ -180,6 +180,21 @@ seen('WebAssembly has the shape that it has without', () => {
   assert.is(run([shape]).stdout, run([shape], { preload: [] }).stdout);
 });
 
+seen('compiling takes its turn', () => {
+  const ordered = script(
+    'ordered.cjs',
+    `${five}
+    const order = [];
+    const compiling = WebAssembly.compile(bytes).then(() => order.push('compiled'));
+    const both = WebAssembly.instantiate(bytes).then(() => order.push('compiled'));
+    Promise.resolve().then(() => order.push('micro'));
+    process.nextTick(() => order.push('tick'));
+    Promise.all([compiling, both]).then(() => console.log(order.join()));`,
+  );
+  const [own, plainly] = [run([ordered]), run([ordered], { preload: [] })];
+  assert.equal([own.stdout, own.where.length], [plainly.stdout, 2]);
+});
+
 seen('of an app that has no WebAssembly nothing more is loaded', () => {
   const idle = script(
     'idle.cjs',
