@@ -71,7 +71,7 @@ function forbidAssignment(text: string, name: string): void {
   if (found) throw new Error(`bundle: ${name} is exported and assigned to: ${found}`);
 }
 
-/** Where a file of the output is found at run time, as the end of an expression that begins with what is required. */
+/** The expression that gives, at run time, what an import of `from` names. */
 type Place = (from: string) => string;
 
 /**

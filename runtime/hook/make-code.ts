@@ -24,7 +24,8 @@ import { codeFile, evaluate, filesOf, loading } from './code.ts';
 
 /**
  * Where it is missing for this Node; those of other code are removed.
- * @returns whether it is there now: not in the source tree, nor in a package that may not be written
+ * @returns whether it is there now: not in the source tree, nor in a package that may not be written, nor if it fails,
+ *   as the hook does without
  */
 export async function makeCode(): Promise<boolean> {
   const file = codeFile();
@@ -45,6 +46,8 @@ export async function makeCode(): Promise<boolean> {
     };
     const { status } = spawnSync(process.execPath, args, { env, stdio: 'ignore', timeout: 30_000 });
     return status === 0;
+  } catch {
+    return false;
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
