@@ -1,5 +1,7 @@
 // Objects that stand for something of compiled code, and show of it what V8's own would: nothing.
 
+import { codeOf } from '../../loader/root.ts';
+
 export interface Marks<T> {
   /** Answers the object. */
   put(object: object, mark: T): object;
@@ -31,3 +33,19 @@ export function prototypeFor(newTarget: unknown, own: { prototype: object }): ob
 
 export const isObject = (value: unknown): value is object =>
   (typeof value === 'object' && value !== null) || typeof value === 'function';
+
+const OWN = codeOf('runtime/wasm/');
+
+/** Whether it was thrown by us, or by V8 as we called it; not by the program's own functions. */
+const isThrownHere = ({ stack }: Error): boolean =>
+  typeof stack === 'string' && /^ {4}at .*$/m.exec(stack)?.[0].includes(OWN) === true;
+
+/** What `make` makes; an error of it has the stack that it has in V8, from the program's call of `face` on. */
+export function asCalled<T>(face: (...args: unknown[]) => object, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof Error && isThrownHere(error)) Error.captureStackTrace(error, face);
+    throw error;
+  }
+}

@@ -1,5 +1,5 @@
 // WebAssembly.Instance (JS API 5.2).
-import { faceOf, isObject, marking, prototypeFor } from './face.ts';
+import { asCalled, faceOf, isObject, marking, prototypeFor } from './face.ts';
 import type { CompiledImage } from './image.ts';
 import { engineNow, theEngine } from './late.ts';
 import { mirrorClass } from './mirror.ts';
@@ -57,7 +57,7 @@ function construct(args: unknown[], newTarget: unknown): object {
 // A declaration, because V8 names it in its errors.
 function Instance(...args: unknown[]): object {
   if (new.target === undefined) return (V8.Instance as unknown as (...args: unknown[]) => object)(...args);
-  return construct(args, new.target);
+  return asCalled(Instance, () => construct(args, new.target));
 }
 
 const asClass = Instance as unknown as { prototype: object } & (new (

@@ -1,5 +1,5 @@
 // WebAssembly.Module (JS API 5.1): its objects are V8's own, of V8's own prototype; those of an image hold no code (stub.ts).
-import { isObject } from './face.ts';
+import { asCalled, isObject } from './face.ts';
 import type { CompiledImage } from './image.ts';
 import { theEngine } from './late.ts';
 import { mirrorOver } from './mirror.ts';
@@ -65,7 +65,7 @@ function construct(args: unknown[], newTarget: unknown): object {
 // A declaration, because V8 names it in its errors.
 function Module(...args: unknown[]): object {
   if (new.target === undefined) return v8(...args);
-  return construct(args, new.target);
+  return asCalled(Module, () => construct(args, new.target));
 }
 
 const isMade = mirrorOver(Module, v8, {

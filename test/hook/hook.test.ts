@@ -180,6 +180,22 @@ seen('WebAssembly has the shape that it has without', () => {
   assert.is(run([shape]).stdout, run([shape], { preload: [] }).stdout);
 });
 
+seen('errors have the stacks that they have without', () => {
+  const failing = script(
+    'stacks.cjs',
+    `${five}
+    const told = (act) => { try { act(); } catch (error) { console.log(error.stack); } };
+    function inner(bytes, imports) { return new WebAssembly.Instance(new WebAssembly.Module(bytes), imports); }
+    told(() => inner(Uint8Array.of(1, 2, 3)));
+    told(() => inner(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 77)));
+    told(() => inner(bytes, { m: {} }));
+    told(() => inner(bytes, 7));
+    told(() => new WebAssembly.Module());`,
+  );
+  const [own, plainly] = [run([failing, importer]), run([failing, importer], { preload: [] })];
+  assert.is(own.stdout, plainly.stdout);
+});
+
 seen('compiling takes its turn', () => {
   const ordered = script(
     'ordered.cjs',
