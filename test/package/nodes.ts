@@ -276,6 +276,25 @@ function checkNode(node: string, files: Record<string, string>): void {
       want(stdout === '5\n', `INSITU_ACCELERATOR=${setting}: ${stdout}${stderr}`);
     }
   });
+  check(`${version}: the hook by its name, and where it comes with the environment`, () => {
+    writeFileSync(
+      join(consumer, 'app.cjs'),
+      `const module = new WebAssembly.Module(require('node:fs').readFileSync('add.wasm'));
+      console.log(new WebAssembly.Instance(module).exports.add(2, 3));`,
+    );
+    const report = join(directory, 'hook-report');
+    const env = { ...forRegistry, INSITU_STORE: join(directory, 'store'), INSITU_REPORT: report };
+    for (const [options, more] of [
+      [['--require', 'insitu/register'], {}],
+      [['--import', 'insitu/register'], {}],
+      [[], { NODE_OPTIONS: '--require insitu/register' }],
+    ] as const) {
+      const { stdout, stderr } = run(node, [...options, 'app.cjs'], consumer, { ...env, ...more });
+      const told = existsSync(report) ? readFileSync(report, 'utf8') : '';
+      rmSync(report, { force: true });
+      want(stdout === '5\n' && told.includes('"in place"'), `${options}: ${stdout}${stderr}${told}`);
+    }
+  });
   check(`${version}: insitu call`, () => {
     const crc = insitu('call', files.hash as string, 'ulong crc32(ulong, str, uint)', '0', '123456789', '9');
     want(crc === `${0xcbf43926}\n`, crc);
