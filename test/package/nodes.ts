@@ -279,8 +279,8 @@ function checkNode(node: string, files: Record<string, string>): void {
   check(`${version}: the hook by its name, and where it comes with the environment`, () => {
     writeFileSync(
       join(consumer, 'app.cjs'),
-      `const module = new WebAssembly.Module(require('node:fs').readFileSync('add.wasm'));
-      console.log(new WebAssembly.Instance(module).exports.add(2, 3));`,
+      `const made = new WebAssembly.Module(require('node:fs').readFileSync('add.wasm'));
+      console.log(new WebAssembly.Instance(made).exports.add(2, 3));`,
     );
     const report = join(directory, 'hook-report');
     const env = { ...forRegistry, INSITU_STORE: join(directory, 'store'), INSITU_REPORT: report };
