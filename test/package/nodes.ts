@@ -283,7 +283,12 @@ function checkNode(node: string, files: Record<string, string>): void {
       console.log(new WebAssembly.Instance(made).exports.add(2, 3));`,
     );
     const report = join(directory, 'hook-report');
-    const env = { ...forRegistry, INSITU_STORE: join(directory, 'store'), INSITU_REPORT: report };
+    const env = {
+      ...forRegistry,
+      INSITU_STORE: join(directory, 'store'),
+      INSITU_REPORT: report,
+      INSITU: 'always',
+    };
     for (const [options, more] of [
       [['--require', 'insitu/register'], {}],
       [['--import', 'insitu/register'], {}],

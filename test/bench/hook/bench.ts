@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import type { HookReport } from '../../../runtime/hook/report.ts';
 import { imagesOf } from '../../wasm/packages/images.ts';
 import { type Node, nodes } from '../../wasm/packages/nodes.ts';
-import { here, hook, root, temporaryDirectory } from '../../wasm/packages/places.ts';
+import { cli, here, hook, root, temporaryDirectory } from '../../wasm/packages/places.ts';
 import { rows } from '../../wasm/packages/table.ts';
 import { bar, bars } from '../wasm/bars.ts';
 import { median } from '../wasm/figures.ts';
@@ -132,6 +132,8 @@ writeFileSync(idle, '');
 const wanted = rows.filter(({ name }) => name.includes(values.only));
 for (const row of wanted) await imagesOf(row, store, values.tier === 'quick' ? 'quick' : 'best');
 for (const node of nodes(values.nodes.split(',').map(Number))) {
+  // As whoever installs with this Node has it: with the code cache of insitu's own JavaScript.
+  spawnSync(node.path, [cli, 'install', '--learned'], { env: { ...inherited, INSITU_STORE: store } });
   console.log(
     `\nNode ${node.version}: ms of a process, plain and under the hook; MiB at most; ms until Wasm was ready`,
   );

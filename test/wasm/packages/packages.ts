@@ -49,7 +49,7 @@ function run({ path }: Node, { command }: Row, way: Way): Promise<Ended> {
     ...inherited,
     INSITU_STORE: store,
     INSITU_REPORT: reports,
-    ...(way === 'copy' && { INSITU: 'copy' }),
+    INSITU: way === 'copy' ? 'copy' : 'always',
   };
   const preload = way === 'v8' ? [] : ['--require', hook];
   const child = spawn(path, [...preload, ...command], { cwd: root, env, timeout, killSignal: 'SIGKILL' });
