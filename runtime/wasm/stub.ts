@@ -1,6 +1,6 @@
-// A Module of an image, for V8: one of its own, so that it is cloned, posted, compared, printed and known as any. What it is
-// made of says which image it stands for, in a section that holds a secret of this process: a module from outside cannot
-// claim to be one. V8 itself cannot instantiate it: its one import says why.
+// A Module of an image, for V8: one of V8's own, so that it is cloned, posted, compared and printed like others. It says
+// which image it stands for in a section that holds a secret of this process: a module from outside cannot claim to be one.
+// V8 itself cannot instantiate it: its one import says why.
 import { wasm } from '../../loader/wasm.ts';
 import { leb, section } from './encode.ts';
 import { STUB_SECTION } from './module-class.ts';
