@@ -22,6 +22,7 @@ const entries = [
   'runtime/hook/namespace',
   'runtime/hook/report',
   'runtime/library/module-report',
+  'runtime/library/opened-report',
 ];
 const withTwin = ['runtime/index', 'runtime/wasm/index', 'runtime/hook/register'];
 /** Chunks that are put together: each goes to the first of these whose entries all want it. */
@@ -186,17 +187,20 @@ function add(path: string, text: string): void {
 }
 for (const { path, text } of outputFiles) add(path, text);
 
-// ---- the preload, by itself: every start under the hook pays for it. What it shares with others is shared at run time
-// (loader/once.ts). It knows which files to find in the code cache (runtime/hook/code.ts).
+// ---- the preload, and what opens addons, each by itself: every start under the hook pays for the one, every start with an
+// addon for both. What they share with others is shared at run time (loader/once.ts). The preload knows which files to find
+// in the code cache (runtime/hook/code.ts).
 
 const cached = {
   namespace: ['chunks/base', 'chunks/namespace', 'runtime/hook/namespace'],
   engine: ['chunks/engine', 'runtime/wasm/engine'],
 };
 const hash = createHash('sha256');
-for (const name of Object.values(cached).flat()) hash.update(files.get(`${out}/${name}.cjs`) as string);
-const preload = await build({ ...options, entryPoints: ['runtime/hook/register.ts'] });
-for (const { path, text } of preload.outputFiles) add(path, text);
+for (const name of new Set(Object.values(cached).flat()))
+  hash.update(files.get(`${out}/${name}.cjs`) as string);
+const alone = ['runtime/hook/register.ts', 'runtime/hook/libraries.ts'];
+const { outputFiles: filesAlone } = await build({ ...options, entryPoints: alone });
+for (const { path, text } of filesAlone) add(path, text);
 const known = JSON.stringify({ id: hash.digest('hex').slice(0, 16), files: cached });
 for (const [file, text] of files) files.set(file, text.replaceAll('__BUNDLE__', `(${known})`));
 

@@ -93,6 +93,15 @@ function countsOf(ranges: readonly RangeEvidence[]): Counts {
   };
 }
 
+/**
+ * Bytes of pages that lie in NVM: DRAM that a copy would take, or the page cache. Null where frames are hidden.
+ */
+export function dramSaved({ totals }: Evidence): number | null {
+  const counts = Object.values(totals).map(({ nvm }) => nvm);
+  if (counts.includes(null)) return null;
+  return counts.reduce<number>((sum, nvm) => sum + (nvm as number), 0) * native.pageSize;
+}
+
 export function sourceOf(ranges: readonly RangeEvidence[]): Evidence['source'] {
   if (!ranges.every((range) => range.readable)) return 'none';
   return ranges.some((range) => range.unknown > 0) ? 'page types, frame numbers are hidden' : 'frame numbers';

@@ -1,7 +1,7 @@
 // What a load did: intended (placement) and measured (phases, bytes, faults, evidence), kept apart.
 import { Backing, OpenFile } from './backing.ts';
 import { LoadError } from './error.ts';
-import { type Evidence, takeEvidence } from './evidence.ts';
+import { dramSaved, type Evidence, takeEvidence } from './evidence.ts';
 import { addressOfLoad, type HugePages, hugePages, textOfPlan } from './huge-pages.ts';
 import { type ImageHandle, native, slot, slots } from './native.ts';
 import { type PlanSegment, planUsed } from './plan.ts';
@@ -101,7 +101,7 @@ export class Report {
     const { file, place, phases, bytesInPlace, bytesCopied, faults, backing, segments } = this;
     const { hugePages: pages, evidence } = this;
     const planned = { bytesInPlace, bytesCopied, faults, backing, segments };
-    return { file, place, phases, ...planned, hugePages: pages, evidence };
+    return { file, place, phases, ...planned, hugePages: pages, dramSaved: dramSaved(evidence), evidence };
   }
 }
 

@@ -105,7 +105,7 @@ function sweep(root: string, sha256: string): void {
 }
 
 /** @throws LoadError ERR_REFERENCE where a name means several */
-export function onlyOne(wanted: string, found: readonly StoredComponent[]): StoredComponent | undefined {
+export function onlyOne<T extends { sha256: string }>(wanted: string, found: readonly T[]): T | undefined {
   if (found.length < 2) return found[0];
   const hashes = found.map(({ sha256 }) => sha256.slice(0, 12)).join(', ');
   throw new LoadError('ERR_REFERENCE', wanted, `could be any of ${hashes}; want one hash`);

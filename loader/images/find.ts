@@ -148,7 +148,7 @@ export function readAt(fd: number, at: number, length: number): Buffer {
 }
 
 /** What a file system takes for one moment at most (2 s of FAT). A write within it would not show in the times. */
-const MOMENT_NS = 2_000_000_000n;
+export const MOMENT_NS = 2_000_000_000n;
 
 /**
  * That a file of this status has this image, unless it may have changed since it was read.

@@ -1,13 +1,15 @@
-// Modules that programs compiled before they had an image (INSITU=learn), kept in the store until an install comes to them:
+// Modules that programs compiled before they had an image (INSITU=learn), kept in the store until an install comes to them,
+// and shared objects that they opened:
 //
 //   learned/SHA256.wasm             its bytes
 //   learned/SHA256.from             the program
 //   learned/SHA256.FORMAT.refused   why it has no image of this format: it is not tried again
+//   learned/SHA256.path             where a shared object is; SHA256 is of that and what fstat(2) says of it
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Temporary } from '../store/temporary.ts';
-import { IMAGE_FORMAT, isSha256 } from './layout.ts';
+import { fileKey, IMAGE_FORMAT, isSha256 } from './layout.ts';
 import { namesIn } from './list.ts';
 import { writeWhole } from './write.ts';
 
@@ -53,6 +55,26 @@ export function keepLearned(root: string, bytes: Uint8Array, from: string): stri
   return undefined;
 }
 
+/** As keepLearned, of a shared object, which stays where it is. */
+export function keepLearnedFile(root: string, path: string): string | undefined {
+  const key = `${fileKey(statSync(path, { bigint: true }))}\0${path}`;
+  const sha256 = createHash('sha256').update(key).digest('hex');
+  const refused = textAt(fileOf(root, sha256, REFUSED));
+  if (refused !== undefined) return refused;
+  if (existsSync(fileOf(root, sha256, 'path'))) return undefined;
+  mkdirSync(directoryOf(root), { recursive: true });
+  put(root, sha256, 'path', Buffer.from(path));
+  return undefined;
+}
+
+/** `path` is where it is. */
+export function listLearnedFiles(root: string): Pick<Learned, 'sha256' | 'path'>[] {
+  return namesIn(directoryOf(root))
+    .map((name) => name.split('.'))
+    .filter(([sha256 = '', kind]) => kind === 'path' && isSha256(sha256))
+    .map(([sha256 = '']) => ({ sha256, path: textAt(fileOf(root, sha256, 'path')) ?? '' }));
+}
+
 export function listLearned(root: string): Learned[] {
   return namesIn(directoryOf(root))
     .map((name) => name.split('.'))
@@ -64,8 +86,8 @@ export function listLearned(root: string): Learned[] {
     }));
 }
 
-/** It has an image now, or never will have one of this format. */
+/** It is installed now, or never will be. */
 export function settleLearned(root: string, sha256: string, refused?: string): void {
   if (refused !== undefined) put(root, sha256, REFUSED, Buffer.from(refused));
-  for (const kind of ['wasm', 'from']) rmSync(fileOf(root, sha256, kind), { force: true });
+  for (const kind of ['wasm', 'from', 'path']) rmSync(fileOf(root, sha256, kind), { force: true });
 }

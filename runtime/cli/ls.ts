@@ -1,11 +1,13 @@
+import { basename } from 'node:path';
 import { listComponents, type StoredComponent } from '../../loader/component/list.ts';
 import { describeStore, type StoreFacts } from '../../loader/images/choose.ts';
 import { label, listStore, type StoredModule } from '../../loader/images/list.ts';
+import { listLibraries, type StoredSet } from '../../loader/libraries/list.ts';
 import { parse, printJson } from './options.ts';
 import { UsageError } from './outcome.ts';
 import { bytes, facts, table } from './text.ts';
 
-const help = `insitu ls: the WebAssembly modules and components that are installed, and what they are stored on.
+const help = `insitu ls: the WebAssembly modules, components and Node addons that are installed, and what they are stored on.
 
 usage: insitu ls [--json]
 
@@ -32,11 +34,13 @@ export function main(args: readonly string[]): number {
   const store = describeStore();
   const modules = listStore(store.root);
   const components = listComponents(store.root);
-  if (values.json) printJson({ store, modules, components });
+  const libraries = listLibraries(store.root);
+  if (values.json) printJson({ store, modules, components, libraries });
   else {
     const tables = [
       ...(modules.length > 0 ? [tableOf(modules)] : []),
       ...(components.length > 0 ? [componentTable(components)] : []),
+      ...(libraries.length > 0 ? [libraryTable(libraries)] : []),
     ];
     process.stdout.write(`${[describe(store), ...tables].join('\n\n')}\n`);
   }
@@ -80,4 +84,14 @@ function componentTable(components: readonly StoredComponent[]): string {
     component.facts?.exports.join(', ') ?? '',
   ]);
   return table([['component', 'sha256', 'source', 'core modules', 'exports'], ...rows]);
+}
+
+function libraryTable(libraries: readonly StoredSet[]): string {
+  const rows = libraries.map((library) => [
+    label(library),
+    library.sha256.slice(0, 12),
+    bytes(library.size),
+    library.files.map(({ file }) => basename(file)).join(', ') || 'DAMAGED',
+  ]);
+  return table([['addon', 'sha256', 'size', 'files'], ...rows]);
 }

@@ -2,11 +2,12 @@ import { findComponents, onlyOne, removeComponent } from '../../loader/component
 import { describeStore } from '../../loader/images/choose.ts';
 import { label } from '../../loader/images/list.ts';
 import { findModule, removeModule } from '../../loader/images/remove.ts';
+import { findLibraries, removeLibrary } from '../../loader/libraries/list.ts';
 import { interruptible } from './interrupt.ts';
 import { parse } from './options.ts';
 import { UsageError } from './outcome.ts';
 
-const help = `insitu rm: take WebAssembly modules and components out of the store. What runs from them goes on.
+const help = `insitu rm: take WebAssembly modules, components and Node addons out of the store. What runs from them goes on.
 
 usage: insitu rm NAME|HASH|FILE…
 
@@ -14,6 +15,7 @@ NAME is what insitu ls calls it, HASH the first 6 or more digits of its SHA-256,
 before the first is taken out. A component's core modules go with it, unless they are there for something else too.
 
   insitu rm esbuild.wasm
+  insitu rm better_sqlite3.node
   insitu rm 3fb2a97c
 `;
 
@@ -27,9 +29,10 @@ export async function main(args: readonly string[]): Promise<number> {
   const { root } = describeStore();
   const meant = positionals.map((wanted) => {
     const component = onlyOne(wanted, findComponents(root, wanted));
-    return component
-      ? { entry: component, remove: removeComponent }
-      : { entry: findModule(root, wanted), remove: removeModule };
+    if (component) return { entry: component, remove: removeComponent };
+    const library = onlyOne(wanted, findLibraries(root, wanted));
+    if (library) return { entry: library, remove: removeLibrary };
+    return { entry: findModule(root, wanted), remove: removeModule };
   });
   await interruptible(async (signal) => {
     for (const { entry, remove } of meant) {

@@ -2,6 +2,7 @@ import { listComponents } from '../../loader/component/list.ts';
 import { describeStore } from '../../loader/images/choose.ts';
 import { label } from '../../loader/images/list.ts';
 import { type Verified, verifyStore } from '../../loader/images/verify.ts';
+import { verifyLibraries } from '../../loader/libraries/list.ts';
 import { interruptible } from './interrupt.ts';
 import { parse, printJson } from './options.ts';
 import { UsageError } from './outcome.ts';
@@ -14,7 +15,7 @@ usage: insitu verify [--repair] [--json]
   --repair  compile again what is damaged; what can't be, as its source is damaged too, is taken out
   --json    for programs
 
-A component that is damaged is made whole by installing it again.
+A component that is damaged is made whole by installing it again; of an addon the original is used until then.
 
 Status 1 when something is damaged and was not made whole.
 
@@ -36,13 +37,21 @@ export async function main(args: readonly string[]): Promise<number> {
     }),
   );
   const components = listComponents(root);
-  if (values.json) printJson({ root, entries, components });
+  const libraries = await interruptible((signal) =>
+    verifyLibraries(root, { signal, repair: Boolean(values.repair) }),
+  );
+  if (values.json) printJson({ root, entries, components, libraries });
   else {
+    for (const library of libraries) describe(library);
     for (const entry of entries) describe(entry);
     for (const component of components) describe({ ...component, repair: null });
   }
   const isDamaged = entries.some(({ damage, repair }) => damage.length > 0 && repair !== 'compiled again');
-  return isDamaged || components.some(({ damage }) => damage.length > 0) ? 1 : 0;
+  return isDamaged ||
+    libraries.some(({ damage }) => damage.length > 0) ||
+    components.some(({ damage }) => damage.length > 0)
+    ? 1
+    : 0;
 }
 
 function describe(entry: Pick<Verified, 'damage' | 'repair' | 'sha256' | 'from'>): void {

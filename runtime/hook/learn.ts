@@ -1,17 +1,17 @@
 // INSITU=learn: what runs in V8 for want of an image is kept in the store, and compiled in the background by a process of its
-// own, which outlives this one. INSITU=collect leaves the compiling to whoever started this (insitu install --from).
+// own, which outlives this one; addons are copied by it. INSITU=collect leaves that to whoever started this (install --from).
 import { spawn } from 'node:child_process';
 import { openStore } from '../../loader/images/choose.ts';
-import { keepLearned } from '../../loader/images/learned.ts';
+import { keepLearned, keepLearnedFile } from '../../loader/images/learned.ts';
 import { moduleFile } from '../../loader/root.ts';
 import { startEnvironment } from '../../loader/start-environment.ts';
 
 const { whole, ...environment } = startEnvironment;
-let compiling = false;
+let installing = false;
 
-function startCompiling(): void {
-  if (compiling || startEnvironment.INSITU === 'collect') return;
-  compiling = true;
+function startInstalling(): void {
+  if (installing || startEnvironment.INSITU === 'collect') return;
+  installing = true;
   const child = spawn(process.execPath, [moduleFile('runtime/cli/main'), 'install', '--learned'], {
     detached: true,
     stdio: 'ignore',
@@ -19,20 +19,27 @@ function startCompiling(): void {
   });
   child.on('error', () => {}); // the module stays kept: another process will come to it
   child.on('exit', () => {
-    compiling = false;
+    installing = false;
   });
   child.unref();
 }
 
-/** @returns what is to be said of it */
-export function learn(bytes: Uint8Array): string {
+/** @param keep returns why no install would be of use, if one has tried */
+function learnBy(keep: (root: string) => string | undefined): string {
   try {
-    const root = openStore(undefined, environment);
-    const refused = keepLearned(root, bytes, process.argv[1] ?? '');
-    if (refused !== undefined) return `no image in a store: ${refused}`;
-    startCompiling();
-    return 'no image in a store: learnt';
+    const refused = keep(openStore(undefined, environment));
+    if (refused !== undefined) return refused;
+    startInstalling();
+    return 'learnt';
   } catch (error) {
-    return `no image in a store: not learnt: ${(error as Error).message}`;
+    return `not learnt: ${(error as Error).message}`;
   }
 }
+
+/** @returns what is to be said of a module */
+export const learn = (bytes: Uint8Array): string =>
+  `no image in a store: ${learnBy((root) => keepLearned(root, bytes, process.argv[1] ?? ''))}`;
+
+/** @returns what is to be said of a shared object */
+export const learnFile = (path: string): string =>
+  `not in a store: ${learnBy((root) => keepLearnedFile(root, path))}`;

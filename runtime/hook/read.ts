@@ -25,7 +25,22 @@ const imageShape: Shape = {
   bytesInPlace: isNumber,
   bytesCopied: isNumber,
   faults: (value) => isOf(value, { minor: isNumber }),
+  dramSaved: (value) => value === null || isNumber(value),
   evidence: (value) => isOf(value, { summary: isText }),
+};
+const mappedShape: Shape = {
+  path: isText,
+  dramSaved: imageShape.dramSaved as (value: unknown) => boolean,
+  evidence: imageShape.evidence as (value: unknown) => boolean,
+};
+const libraryShape: Shape = {
+  path: isText,
+  stored: (value) => value === null || isText(value),
+  reason: isText,
+  size: isNumber,
+  readyMs: isNumber,
+  faults: isNumber,
+  mapped: all((value) => isOf(value, mappedShape)),
 };
 const reportShape: Shape = {
   pid: isNumber,
@@ -34,6 +49,7 @@ const reportShape: Shape = {
   argv: all(isText),
   modules: all((value) => isOf(value, moduleShape)),
   images: all((value) => isOf(value, imageShape)),
+  libraries: all((value) => isOf(value, libraryShape)),
 };
 
 /**

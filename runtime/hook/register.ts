@@ -1,14 +1,15 @@
 // The preload: `node --require insitu/register app.js`, or `--import`. It replaces properties of WebAssembly by ones that load
-// what they need when they are first used. Node itself goes through them for `import './x.wasm'` and `import source`, so no
-// module hooks are needed, and a start that has nothing to do with WebAssembly pays for nothing else.
+// what they need when they are first used, and process.dlopen. Node itself goes through them for `import './x.wasm'`,
+// `import source` and addons, so no module hooks are needed, and a start that has to do with none of these pays for nothing else.
 //
 // The program may have frozen, mocked or taken away whatever this needs by then: V8's own does it in that case.
 import { once } from '../../loader/once.ts';
-import { moduleFile, requireHere } from '../../loader/root.ts';
+import { moduleFile, packageRoot, requireHere } from '../../loader/root.ts';
 import { startEnvironment } from '../../loader/start-environment.ts';
 import { genuine } from '../wasm/genuine.ts';
 import { reachChildren } from './children.ts';
 import { loading } from './code.ts';
+import type * as Libraries from './libraries.ts';
 import type * as Namespace from './namespace.ts';
 
 type AnyFunction = (...args: unknown[]) => unknown;
@@ -57,7 +58,34 @@ function defineClass(target: Target, name: string, enumerable: boolean): void {
   defineProperty(target, name, { get, set: settle, enumerable, configurable: true });
 }
 
-function register(): void {
+/** Node's own loader of addons calls it, too. Relative names mean what ld.so makes of them. */
+function registerDlopen(): void {
+  const { dlopen } = process;
+  const descriptor = Object.getOwnPropertyDescriptor(process, 'dlopen');
+  if (!descriptor?.configurable || dlopen === undefined) return;
+  let libraries: typeof Libraries | undefined;
+  const { dlopen: value } = {
+    dlopen(...args: unknown[]): unknown {
+      const [, path] = args;
+      if (typeof path !== 'string' || !path.startsWith('/') || path.startsWith(packageRoot))
+        return apply(dlopen, process, args);
+      try {
+        libraries ??= requireHere(moduleFile('runtime/hook/libraries')) as typeof Libraries;
+      } catch {
+        return apply(dlopen, process, args);
+      }
+      return libraries.open((...same) => apply(dlopen, process, same), path, args);
+    },
+  };
+  defineProperty(process, 'dlopen', { ...descriptor, value });
+}
+
+/**
+ * Without WebAssembly (--jitless) there is nothing to do. With types of functions (--experimental-wasm-type-reflection) its
+ * objects have members that compiled code's have not.
+ */
+function registerWasm(): void {
+  if (genuine.Module === undefined || genuine.Function !== undefined) return;
   const target = (globalThis as unknown as { WebAssembly: Target }).WebAssembly;
   for (const name of [...calls, ...classes]) {
     const { value, configurable, enumerable = false } = genuine[name] ?? {};
@@ -88,13 +116,11 @@ const { INSITU, INSITU_REPORT } = startEnvironment;
 
 /** Once a thread, however often it is preloaded. */
 function start(): object {
-  register();
+  registerWasm();
+  registerDlopen();
   reachChildren(moduleFile('runtime/hook/register'));
   if (INSITU_REPORT) process.once('exit', () => report(INSITU_REPORT));
   return {};
 }
 
-// Without WebAssembly (--jitless) there is nothing to do. With types of functions (--experimental-wasm-type-reflection) its
-// objects have members that compiled code's have not.
-if (INSITU !== 'off' && genuine.Module !== undefined && genuine.Function === undefined)
-  once('register', start);
+if (INSITU !== 'off') once('register', start);

@@ -97,8 +97,8 @@ verbs('a directory: every module by its bytes, the rest with a reason; none twic
     [['/app/component.wasm', []]],
     'an empty one',
   );
-  assert.match(reasons['text.wasm'], /is no WebAssembly module/);
-  assert.match(reasons.ls, /is ELF: insitu run/);
+  assert.match(reasons['text.wasm'], /is neither a WebAssembly module nor a Node addon/);
+  assert.match(reasons.ls, /is elf-program; want a Node addon or shared object/);
   assert.is(reasons['huge.wasm'], 'has 2147483648 bytes; want at most 1073741824');
   assert.is(Object.keys(reasons).length, 3);
   const second = at(store, ['install', '--tier=quick', join(directory, 'app/one.wasm')]);

@@ -139,7 +139,7 @@ seen('insitu run and insitu report', () => {
   const killed = insitu(['run', '--report', script('killed.cjs', `process.kill(process.pid, 'SIGKILL')`)], {
     env,
   });
-  assert.equal([killed.status, killed.stderr], [137, 'no WebAssembly was compiled\n']);
+  assert.equal([killed.status, killed.stderr], [137, 'no WebAssembly was compiled, and no addon opened\n']);
   for (const line of ['{}', '[]', 'x', '{"modules":[{}],"images":[null],"argv":[1]}']) {
     writeFileSync(file, `${line}\n`);
     const wrong = insitu(['report', file], { env });
