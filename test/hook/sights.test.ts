@@ -147,7 +147,9 @@ seen('insitu run and insitu report', () => {
   }
   const hostile = { pid: 1, thread: 0, node: '\x1b]0;t\x07', argv: ['\x1b[31m', '\u202e'], images: [] };
   const module = { image: null, reason: '\x9b1m\nforged', size: 1, readyMs: null };
-  writeFileSync(file, `${JSON.stringify({ ...hostile, modules: [module] })}\n`);
+  const counts = { size: 1, readyMs: 1, faults: 1 };
+  const library = { path: '\x1b[2J', stored: null, reason: '\x9b1m', ...counts, mapped: [] };
+  writeFileSync(file, `${JSON.stringify({ ...hostile, modules: [module], libraries: [library] })}\n`);
   const shown = insitu(['report', file], { env }).stdout;
   assert.match(shown, /^\?\[31m \? /);
   assert.not.match(shown.replaceAll('\n', ''), /[\p{Cc}\u202e]/u);
