@@ -153,7 +153,7 @@ seen('insitu run and insitu report', () => {
   const shown = insitu(['report', file], { env }).stdout;
   assert.match(shown, /^\?\[31m \? /);
   assert.not.match(shown.replaceAll('\n', ''), /[\p{Cc}\u202e]/u);
-  assert.is(shown.split('\n').length, 4);
+  assert.is(shown.split('\n').length, 6);
 });
 
 seen.run();
