@@ -74,6 +74,8 @@ export interface ProcessOutcome {
 interface Addon {
   readonly pageSize: number;
   load(path: string, flags: number, start?: number, size?: number): ImageHandle;
+  /** One for the whole process, never closed. */
+  loadShared(path: string, start?: number, size?: number): ImageHandle;
   loadRecord(image: ImageHandle, slots: Float64Array): void;
   open(path: string, slots: Float64Array, start?: number, size?: number): number;
   close(fd: number): void;
@@ -102,6 +104,8 @@ interface Addon {
   imageSymbolAt(image: ImageHandle, address: bigint): { name: string; distance: number } | undefined;
   imageDetails(image: ImageHandle): ImageDetails;
   setPendingAddon(image: ImageHandle): boolean;
+  /** Else the version that it was built for; 0 of what is no addon. */
+  setPendingV8Addon(image: ImageHandle, stub: string, version: number): true | number;
   hugeLayout(fd: number, offset: number, length: number): HugeLayout;
   extentAt(fd: number, offset: number): { logical: number; physical: number; length: number } | null;
   countFaults(fd: number, offset: number, length: number): { pages: number; faults: number } | null;

@@ -18,6 +18,7 @@
 #include "load.h"
 #include "process.h"
 #include "region.h"
+#include "shared.h"
 #include "sys.h"
 #include "wasm/binding.h"
 #include "wasm/image.h"
@@ -226,6 +227,20 @@ Napi::Value load_library(const Info& info) {
     options.keep = &held->file;
   }
   held->library = load(string_at(info, 0).c_str(), options, held->record);
+  return hold(info.Env(), std::move(held));
+}
+
+/// (path, start?, size?) -> handle of a library that the process has one of, and never closes.
+Napi::Value load_shared_library(const Info& info) {
+  LoadOptions options;
+  if (info.Length() > 1) {
+    options.start = unsigned_at(info, 1);
+    options.size = size_at(info, 2);
+  }
+  const SharedLibrary& shared = load_shared(string_at(info, 0), options);
+  auto held = std::make_unique<Held>();
+  held->library.reset(shared.library);  // linked: forget() lets go of it
+  held->record = shared.record;
   return hold(info.Env(), std::move(held));
 }
 
@@ -737,6 +752,42 @@ Napi::Value set_pending_addon(const Info& info) {
   return Napi::Boolean::New(info.Env(), init != 0);
 }
 
+/// node.h's node_module, as far as it is read here.
+struct V8Module {
+  int version;
+  unsigned flags;
+  void* handle;
+  const char* file_name;
+  void* init;
+  void* init_with_context;
+  const char* name;
+  void* data;
+};
+
+/// (handle, path of forward.node, NODE_MODULE_VERSION): Node's next process.dlopen of forward.node, on this
+/// thread, is of this addon of the V8 API. -> whether it is one; else the version that it was built for, or
+/// 0.
+Napi::Value set_pending_v8_addon(const Info& info) {
+  const Library& library = library_at(info, 0);
+  const int version = int_at(info, 2);
+  enum { kBySymbol = 1, kByContext, kPlain };
+  void* const stub = dlopen(string_at(info, 1).c_str(), RTLD_LAZY);  // stays: -z nodelete
+  void* const found = stub == nullptr ? nullptr : dlsym(stub, "insitu_forward_to");
+  const auto forward = reinterpret_cast<void (*)(int, void*, void*)>(found);
+  const uint64_t init = library.symbol(("node_register_module_v" + std::to_string(version)).c_str());
+  const auto* module = static_cast<const V8Module*>(library.v8_module());
+  if (forward == nullptr || (init == 0 && module == nullptr)) return Napi::Number::New(info.Env(), 0);
+  if (init != 0)
+    forward(kBySymbol, reinterpret_cast<void*>(init), nullptr);
+  else if (module->version != version)
+    return Napi::Number::New(info.Env(), module->version);
+  else if (module->init_with_context != nullptr)
+    forward(kByContext, module->init_with_context, module->data);
+  else
+    forward(kPlain, module->init, module->data);
+  return Napi::Boolean::New(info.Env(), true);
+}
+
 wasm::LoadedImage loaded_image(const Info& info, size_t index) {
   const Held& held = held_at(info, index);
   return {&library_at(info, index), held.file.fd, held.file.start};
@@ -750,6 +801,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   set("close", guarded_call<close_file>);
   set("readImage", guarded_call<read_image_file>);
   set("load", guarded_call<load_library>);
+  set("loadShared", guarded_call<load_shared_library>);
   set("loadRecord", guarded_call<load_record>);
   set("planOf", guarded_call<plan_of>);
   set("planUsed", guarded_call<plan_used>);
@@ -793,6 +845,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   set("touchPages", guarded_call<touch_pages>);
   set("callInt", guarded_call<call_int>);
   set("setPendingAddon", guarded_call<set_pending_addon>);
+  set("setPendingV8Addon", guarded_call<set_pending_v8_addon>);
   wasm::add_exports(env, exports, loaded_image);
   exports.Set("pageSize", number(env, page_size()));
   return exports;

@@ -90,8 +90,14 @@ struct LinkCallbacks {
     }
   }
 
-  /// One of the V8 API, which cannot be handed an environment: it stays a library.
-  static void ignore_v8_module(void*) {}
+  /// Addons of the V8 API likewise.
+  static void register_v8_module(void* module) {
+    const std::lock_guard lock(open_mutex);
+    for (Library* library : open_libraries) {
+      const uint64_t at = reinterpret_cast<uint64_t>(module) - library->mapping_.base;
+      if (at < library->mapping_.size) library->v8_module_ = module;
+    }
+  }
 
   static Resolution resolve(void* context, const SymbolName& wanted, bool thread_local_symbol) {
     const auto own = [](auto* function) {
@@ -105,7 +111,7 @@ struct LinkCallbacks {
     }
     if (strcmp(wanted.name, "_dl_find_object") == 0 && unwinder_knows_us()) return own(&insitu_find_object);
     if (strcmp(wanted.name, "napi_module_register") == 0) return own(&register_node_api_module);
-    if (strcmp(wanted.name, "node_module_register") == 0) return own(&ignore_v8_module);
+    if (strcmp(wanted.name, "node_module_register") == 0) return own(&register_v8_module);
     return static_cast<Library*>(context)->scope_->find(wanted, thread_local_symbol);
   }
 

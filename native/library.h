@@ -74,6 +74,10 @@ class Library {
   std::vector<std::string> needed() const;
   std::string string(uint32_t offset) const;
   RelocationCounts relocations() const;
+  /// What an addon of the V8 API registered in a constructor (node.h's node_module); null where none did.
+  const void* v8_module() const { return v8_module_; }
+  /// Of its thread-local storage (tls.h); 0 where it has none.
+  uint64_t tls_module() const { return tls_module_; }
   bool is_linked() const { return state_ == State::linked; }
   /// Closed, and still mapped: thread-local destructors of it are due, or it is DF_1_NODELETE.
   bool stays_mapped() const { return pinned_ || permanent_; }
@@ -113,6 +117,7 @@ class Library {
   std::vector<std::unique_ptr<uint64_t[]>> tls_indices_;
   uint64_t tls_module_ = 0;
   uint64_t addon_init_ = 0;  // what a self-registering addon registered
+  const void* v8_module_ = nullptr;
   UnwindEntry unwind_;
   const void* frames_ = nullptr;
   uint64_t frame_object_[8] = {};  // storage for libgcc's struct object

@@ -12,6 +12,7 @@
 #include <mutex>
 
 #include "library.h"
+#include "shared.h"
 
 namespace insitu {
 namespace {
@@ -276,6 +277,7 @@ const LoadedObject* open_needed(const std::string& name, const std::vector<std::
   Process& process = Process::get();
   const LoadedObject* present = process.by_name(name);
   if (present != nullptr && present->at_start) return present;
+  if (const LoadedObject* own = shared_object(name)) return own;
   std::string path = name;
   if (name.find('/') == std::string::npos && present == nullptr)
     for (const std::string& directory : directories) {
@@ -340,6 +342,7 @@ Scope::Scope(const std::vector<std::string>& needed, const std::vector<std::stri
       if (!soname.empty() && name == soname)
         fail_needed("needs " + objects_[i]->soname + ", which needs " + soname + ": cyclic DT_NEEDED");
       const LoadedObject* object = process.by_name(name);
+      if (object == nullptr) object = shared_object(name);
       if (object != nullptr && std::find(objects_.begin(), objects_.end(), object) == objects_.end())
         objects_.push_back(object);
     }

@@ -1,5 +1,7 @@
 // Where a mapped library's undefined symbols are looked for, in this order:
-//   1. the libraries it needs, and what those need, breadth first;
+//   1. the libraries it needs, and what those need, breadth first: those that insitu has loaded for the whole
+//   process
+//      (shared.h) by their DT_SONAME, the others by dlopen;
 //   2. whatever the process was started with, then anything global (dlsym).
 // A hit in an object of the start-up set (libc, libstdc++, …) yields to the main program's and preloaded
 // objects' definition of the same name: there is one malloc in a process. For private dependencies it is the
@@ -14,7 +16,7 @@
 
 namespace insitu {
 
-/// An object that the C library has loaded. Never freed.
+/// An object that the C library has loaded, or insitu for the whole process (shared.h). Never freed.
 struct LoadedObject {
   uint64_t bias = 0;
   const Elf64_Dyn* dynamic = nullptr;
