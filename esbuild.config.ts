@@ -17,6 +17,8 @@ const entries = [
   'runtime/compare/wasm/sample',
   'loader/store/entry',
   'runtime/wasm/engine',
+  'runtime/bundle/attach',
+  'runtime/bundle/esm-thread',
   'runtime/hook/learn',
   'runtime/hook/make-code',
   'runtime/hook/namespace',
@@ -24,7 +26,12 @@ const entries = [
   'runtime/library/module-report',
   'runtime/library/opened-report',
 ];
-const withTwin = ['runtime/index', 'runtime/wasm/index', 'runtime/hook/register'];
+const withTwin = [
+  'runtime/index',
+  'runtime/wasm/index',
+  'runtime/hook/register',
+  'runtime/bundle/esm-thread',
+];
 /** Chunks that are put together: each goes to the first of these whose entries all want it. */
 const packs: Record<string, string[]> = {
   base: ['runtime/index', 'runtime/wasm/engine'],

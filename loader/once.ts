@@ -8,3 +8,7 @@ export function once<T extends object>(name: string, make: () => T): T {
   if (kept[key] === undefined) Object.defineProperty(process, key, { value: make() });
   return kept[key] as T;
 }
+
+/** Undefined where nobody has made it. */
+export const madeOnce = <T extends object>(name: string): T | undefined =>
+  (process as unknown as Record<symbol, T | undefined>)[Symbol.for(`insitu.${name}`)];

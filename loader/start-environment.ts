@@ -8,11 +8,20 @@ function absolute(path: string | undefined): string | undefined {
 }
 
 function capture() {
-  const { INSITU, INSITU_ACCELERATOR } = process.env;
+  const { INSITU, INSITU_ACCELERATOR, INSITU_BUNDLE } = process.env;
   const [INSITU_STORE, INSITU_REPORT] = [process.env.INSITU_STORE, process.env.INSITU_REPORT].map(absolute);
   const { HOME, XDG_CONFIG_HOME, XDG_CACHE_HOME } = process.env;
   return {
-    ...{ INSITU, INSITU_STORE, INSITU_REPORT, INSITU_ACCELERATOR, HOME, XDG_CONFIG_HOME, XDG_CACHE_HOME },
+    ...{
+      INSITU,
+      INSITU_BUNDLE,
+      INSITU_STORE,
+      INSITU_REPORT,
+      INSITU_ACCELERATOR,
+      HOME,
+      XDG_CONFIG_HOME,
+      XDG_CACHE_HOME,
+    },
     /** All of it, for processes that are started on the program's behalf, where there will be such. */
     whole: INSITU === 'learn' ? { ...process.env } : undefined,
   };

@@ -2,6 +2,7 @@
 // below 2^47. Nothing here checks them; runtime/wasm keeps every handle for as long as an address of it is in use.
 import { inFile } from './error.ts';
 import { type ImageHandle, native } from './native.ts';
+import { looksLikePart, parseReference } from './store/reference.ts';
 
 /** Keeps what an address belongs to alive. */
 export type Handle = object & { readonly __handle: never };
@@ -66,14 +67,19 @@ const WASM = 8;
 const COPY = 1;
 const REQUIRE_IN_PLACE = 2;
 
-/** Maps an image that insitu install made. @throws LoadError ERR_IMAGE, ERR_CPU and what load() throws */
+/** Maps an image that insitu install made, by its path or as FILE@OFFSET+SIZE. @throws LoadError ERR_IMAGE, ERR_CPU and what load() throws */
 export function loadWasmImage(
   path: string,
   place: 'in-place' | 'copy',
   requireInPlace: boolean,
 ): ImageHandle {
   try {
-    return native.load(path, WASM | (place === 'copy' ? COPY : 0) | (requireInPlace ? REQUIRE_IN_PLACE : 0));
+    const flags = WASM | (place === 'copy' ? COPY : 0) | (requireInPlace ? REQUIRE_IN_PLACE : 0);
+    if (!looksLikePart(path)) return native.load(path, flags);
+    const part = parseReference(path);
+    return part.is === 'part'
+      ? native.load(part.path, flags, part.start, part.size)
+      : native.load(path, flags);
   } catch (error) {
     throw inFile(path, error);
   }

@@ -147,12 +147,13 @@ function checkSource(store: Store, file: OpenFile, dev: number, ino: number): vo
 /** What no loader here could use is data, ELF for other machines among it. */
 function kindOf(file: OpenFile): Kind {
   const family = detect(file.head);
-  if (family === 'unknown') return 'data';
+  if (family === 'unknown' || family === 'region') return 'data';
   if (family !== 'elf') return family;
   try {
     const image = read(file);
     native.closeImage(image.handle);
-    return image.format === 'unknown' ? 'data' : image.format;
+    const { format } = image;
+    return format === 'unknown' || format === 'region' ? 'data' : format;
   } catch {
     return 'data';
   }

@@ -54,7 +54,7 @@ Status 1 when something was not compiled.
   insitu install --from node_modules/.bin/esbuild --version
 `;
 
-interface Refused {
+export interface Refused {
   path: string;
   reason: string;
 }
@@ -87,7 +87,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const [installed, bound, copied] = await interruptible(
     async (signal) =>
       [
-        await installAll(modules, refused, { ...options, signal }),
+        await installModules(modules, refused, { ...options, signal }),
         await installComponents(components, refused, { ...options, signal }),
         await installLibraries(libraries, refused, { root, signal }),
       ] as const,
@@ -124,7 +124,7 @@ export function oneOf<T extends string>(
 /** Below this many bytes a module does not keep several cores busy. */
 const SMALL = 256 << 10;
 
-async function installAll(
+export async function installModules(
   modules: readonly Found[],
   refused: Refused[],
   options: InstallOptions & { tier: Tier },

@@ -10,6 +10,7 @@ const verbs = {
   place: () => import('./place.ts'),
   region: () => import('./region.ts'),
   install: () => import('./install.ts'),
+  bundle: () => import('./bundle.ts'),
   ls: () => import('./ls.ts'),
   rm: () => import('./rm.ts'),
   verify: () => import('./verify.ts'),
@@ -29,6 +30,7 @@ usage: insitu <verb> [options] FILE …
   place FILE… WHERE              put files where they run in place: a directory, a device-dax node, a region file
   region ls|rm|verify|create     what a region holds, and whether it is whole
   install FILE|DIR…              compile WebAssembly modules and components once, into images that start in place
+  bundle DIR -o FILE             a Node app with its addons and WebAssembly, to be run from one file
   ls, rm, verify                 which modules are installed; take one out; are they whole
   report FILE                    where the modules of a run under the hook were run, and why
   doctor                         which NVM this machine has, how to get some, what is missing

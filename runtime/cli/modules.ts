@@ -14,7 +14,8 @@ export interface Found {
   learned?: Learned;
 }
 
-const NO_MODULE: Record<'script' | 'unknown', string> = {
+const NO_MODULE: Record<'script' | 'region' | 'unknown', string> = {
+  region: 'is a region; insitu run starts what is in it',
   script: 'is a script',
   unknown: 'is neither a WebAssembly module nor a Node addon',
 };

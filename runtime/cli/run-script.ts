@@ -1,13 +1,33 @@
 // Programs of JavaScript: Node itself is the program that starts in place, with the hook preloaded.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { APP } from '../../loader/bundle/layout.ts';
 import { moduleFile } from '../../loader/root.ts';
+import { locate, readyFor } from '../../loader/store/locate.ts';
+import { openApp } from '../bundle/open.ts';
 import { readReportsIfAny } from '../hook/read.ts';
 import { prepare, type RunOptions, replaceProcess } from '../program/index.ts';
 import { supervise } from '../program/supervise.ts';
 import { UsageError } from './outcome.ts';
 import type { Deliver } from './run.ts';
+
+/** As runScript, of an app that insitu bundle has put into a region. @throws LoadError ERR_NO_ENTRY of any other region */
+export async function runApp(
+  region: string,
+  args: readonly string[],
+  options: RunOptions,
+  deliver: Deliver,
+): Promise<number> {
+  const path = realpathSync(region);
+  const name = `region:${path}/${APP}`;
+  await readyFor(name);
+  using located = locate(name);
+  const reference = `${path}@0x${located.start.toString(16)}+0x${(located.size ?? 0).toString(16)}`;
+  const { entry } = openApp(reference).app;
+  process.env.INSITU_BUNDLE = reference;
+  return runScript([`${path}/${entry.path}`, ...args], options, deliver);
+}
 
 /** Replaces this process, unless a report is wanted. @returns the exit code */
 export function runScript(

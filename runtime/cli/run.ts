@@ -18,7 +18,8 @@ usage: insitu run [--copy] [--require-in-place] [--report[=json]] [--report-file
   --report-file=PATH   the report there instead, as JSON
   --dir=HOST[::GUEST]  lets a WebAssembly program into a directory, under another name if one is said
 
-A JavaScript program (.js, .mjs, .cjs) runs in Node with the hook: its WebAssembly modules start in place.
+A JavaScript program (.js, .mjs, .cjs) runs in Node with the hook: its WebAssembly modules and addons start in place. So does
+an app that insitu bundle has put into a region, from that one file.
 Without a report nothing of insitu stays behind: the program takes the place of this process. On a DAX or RAM file
 system the kernel itself starts it in place; elsewhere, and from any OFFSET of any file or device-dax, insitu-exec does.
 A WebAssembly program (WASI preview 1, or a component that exports wasi:cli/run) runs in this process, from its image where
@@ -30,6 +31,7 @@ it is installed (insitu install), else by V8, which a line on stderr says. It ha
   insitu run --copy ./server
   insitu run --dir=. tool.wasm input.txt
   insitu run /dev/dax0.0@0x200000 args         # FILE@OFFSET[+SIZE]: a part of a file
+  insitu run app.region args                   # what insitu bundle made of a Node app
   insitu run devdax:server --port 8080         # an entry of a region: devdax:NAME, devdax:dax0.1/NAME, region:PATH/NAME
 `;
 
@@ -85,6 +87,10 @@ async function runAs(file: string, args: readonly string[], wanted: Wanted): Pro
   } catch (error) {
     const path = findProgram(file);
     const family = error instanceof LoadError && error.code === 'ERR_FORMAT' ? familyOf(path) : undefined;
+    if (family === 'region') {
+      const { runApp } = await import('./run-script.ts');
+      return runApp(path, args, options, deliver);
+    }
     if (family !== 'wasm-module' && family !== 'wasm-component') throw error;
     const { runWasm } = await import('./run-wasm.ts');
     return runWasm({ path, family, options, args: [file, ...args], directories, deliver });

@@ -5,11 +5,9 @@ import { statSync } from 'node:fs';
 import { libraryOfFile } from '../../loader/libraries/find.ts';
 import { moduleFile, requireHere } from '../../loader/root.ts';
 import { startEnvironment } from '../../loader/start-environment.ts';
-import { opened } from './opened.ts';
+import { note } from './opened.ts';
 
-const KEPT = 1000;
-
-const { INSITU, INSITU_REPORT } = startEnvironment;
+const { INSITU } = startEnvironment;
 
 /**
  * What is in the store since before this process began: it might have opened the file itself by then, in another thread, and
@@ -32,19 +30,10 @@ function find(path: string): [stored: string | null, reason: string] {
   return [null, learnFile(path)];
 }
 
+const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+
 const isOfLoader = (error: unknown): boolean =>
   (error as NodeJS.ErrnoException | null)?.code === 'ERR_DLOPEN_FAILED';
-
-function note(path: string, stored: string | null, reason: string, act: () => unknown): unknown {
-  if (!INSITU_REPORT) return act();
-  const [began, faults] = [performance.now(), process.resourceUsage().minorPageFault];
-  const result = act();
-  const readyMs = performance.now() - began;
-  const more = process.resourceUsage().minorPageFault - faults;
-  const size = statSync(stored ?? path, { throwIfNoEntry: false })?.size ?? 0;
-  if (opened.length < KEPT) opened.push({ path, stored, reason, size, readyMs, faults: more });
-  return result;
-}
 
 /**
  * As process.dlopen. A copy that cannot be opened is passed over; what the addon itself throws when it starts is thrown.
@@ -54,7 +43,9 @@ function note(path: string, stored: string | null, reason: string, act: () => un
 export function open(dlopen: (...args: unknown[]) => unknown, path: string, args: unknown[]): unknown {
   const [stored, reason] = find(path);
   const openIt = (at: string | null, why: string) =>
-    note(path, at, why, () => dlopen(args[0], at ?? path, ...args.slice(2)));
+    note({ path, stored: at, reason: why, size: sizeOf(at ?? path) }, () =>
+      dlopen(args[0], at ?? path, ...args.slice(2)),
+    );
   if (stored === null) return openIt(null, reason);
   try {
     return openIt(stored, reason);

@@ -1,7 +1,9 @@
 // What stands in WebAssembly's properties under the hook, from the first that is asked for on.
 import { imageOfBytes } from '../../loader/images/find.ts';
+import { madeOnce } from '../../loader/once.ts';
 import { moduleFile, requireHere } from '../../loader/root.ts';
 import { startEnvironment } from '../../loader/start-environment.ts';
+import type { AttachedApp } from '../bundle/attach.ts';
 import * as faces from '../wasm/faces.ts';
 import { engineNow, theEngine } from '../wasm/late.ts';
 import { mirror } from '../wasm/mirror.ts';
@@ -25,9 +27,12 @@ function unknown(bytes: Uint8Array): string {
   return (requireHere(moduleFile('runtime/hook/learn')) as typeof import('./learn.ts')).learn(bytes);
 }
 
+/** The app that is run from a region. */
+const app = madeOnce<AttachedApp>('bundle');
+
 setPolicy({
   place: INSITU === 'copy' ? 'copy' : 'in-place',
-  find: (bytes) => (isLeft(bytes) ? undefined : imageOfBytes(bytes)),
+  find: (bytes) => (isLeft(bytes) ? undefined : (app?.imageOf(bytes) ?? imageOfBytes(bytes))),
   unknown,
 });
 

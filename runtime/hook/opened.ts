@@ -1,5 +1,7 @@
 // What the program opened so far, for the report.
 import { once } from '../../loader/once.ts';
+import { startEnvironment } from '../../loader/start-environment.ts';
+import type { OpenedReport } from '../library/opened-report.ts';
 
 /** Of one call of process.dlopen that went well. */
 export interface OpenedLibrary {
@@ -16,5 +18,19 @@ export interface OpenedLibrary {
   faults: number;
 }
 
-/** Of this thread, in order. */
-export const opened = once('libraries', (): OpenedLibrary[] => []);
+/** Of this thread, in order; `mapped` looks where the pages are. */
+export const opened = once('libraries', (): (OpenedLibrary & { mapped?: () => OpenedReport[] })[] => []);
+const KEPT = 1000;
+
+type Told = Omit<OpenedLibrary, 'readyMs' | 'faults'> & { mapped?: () => OpenedReport[] };
+
+/** Opens a library, and keeps what is to be said of it where a report is wanted. */
+export function note(library: Told, open: () => unknown): unknown {
+  if (!startEnvironment.INSITU_REPORT) return open();
+  const [began, faults] = [performance.now(), process.resourceUsage().minorPageFault];
+  const result = open();
+  const readyMs = performance.now() - began;
+  const more = process.resourceUsage().minorPageFault - faults;
+  if (opened.length < KEPT) opened.push({ ...library, readyMs, faults: more });
+  return result;
+}

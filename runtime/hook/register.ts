@@ -112,15 +112,21 @@ function report(path: string): void {
   }
 }
 
-const { INSITU, INSITU_REPORT } = startEnvironment;
+const { INSITU, INSITU_BUNDLE, INSITU_REPORT } = startEnvironment;
 
 /** Once a thread, however often it is preloaded. */
 function start(): object {
-  registerWasm();
-  registerDlopen();
+  if (INSITU !== 'off') {
+    registerWasm();
+    registerDlopen();
+  }
+  if (INSITU_BUNDLE !== undefined)
+    (requireHere(moduleFile('runtime/bundle/attach')) as typeof import('../bundle/attach.ts')).attach(
+      INSITU_BUNDLE,
+    );
   reachChildren(moduleFile('runtime/hook/register'));
   if (INSITU_REPORT) process.once('exit', () => report(INSITU_REPORT));
   return {};
 }
 
-if (INSITU !== 'off') once('register', start);
+if (INSITU !== 'off' || INSITU_BUNDLE !== undefined) once('register', start);

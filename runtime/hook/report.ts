@@ -35,7 +35,10 @@ function librariesOf(): HookReport['libraries'] {
   const report = requireHere(moduleFile('runtime/library/opened-report')) as {
     openedReports: typeof openedReports;
   };
-  return opened.map((one) => ({ ...one, mapped: report.openedReports(one.stored ?? one.path) }));
+  return opened.map(({ mapped, ...one }) => ({
+    ...one,
+    mapped: mapped?.() ?? report.openedReports(one.stored ?? one.path),
+  }));
 }
 
 /** @throws Error of the system call */

@@ -1,0 +1,176 @@
+// An app's files, addons and WebAssembly images into one region, from which it runs (runtime/bundle).
+import { createHash } from 'node:crypto';
+import {
+  closeSync,
+  fsyncSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { sense } from '../backing.ts';
+import { inFile, LoadError } from '../error.ts';
+import { archNow, imageName, sampleKey } from '../images/layout.ts';
+import { listStore } from '../images/list.ts';
+import { native } from '../native.ts';
+import { roundUp, unitOf } from '../store/allocate.ts';
+import { createRegion } from '../store/create.ts';
+import { METADATA } from '../store/layout.ts';
+import { placeInRegion, type ToPlace } from '../store/place.ts';
+import type { Entry } from '../store/slot.ts';
+import { AppFile, type Image } from './app-file.ts';
+import { collectApp, type Item } from './collect.ts';
+import { APP } from './layout.ts';
+
+export interface BundleOptions {
+  /** File that is run, from the app's root; what package.json calls main, else index.js, if not said. */
+  entry?: string;
+  /** Where images are taken from. */
+  store: string;
+}
+
+export interface Bundled {
+  region: string;
+  entry: string;
+  files: number;
+  /** Bytes of the region's file. */
+  size: number;
+  /** Paths of addons and shared objects that are mapped by themselves. */
+  libraries: string[];
+  images: { sha256: string; module: string }[];
+  /** Modules that V8 will compile. */
+  withoutImage: string[];
+}
+
+/**
+ * Writes an app into a region: a new file, which is there when it is whole, or a device-dax node.
+ * @throws LoadError ERR_NO_ENTRY where nothing is to be run, ENOSPC, and what reading and placing throws; a file that was
+ *   there stays as it was then
+ */
+export function bundle(directory: string, region: string, { entry, store }: BundleOptions): Bundled {
+  const target = resolve(region);
+  const items = collectApp(directory, [target]);
+  const first = entryOf(directory, items, entry);
+  const { images, hidden } = imagesFor(directory, items, store);
+  items.push(...hidden);
+  const isDevice = statSync(target, { throwIfNoEntry: false })?.isCharacterDevice() ?? false;
+  const made = isDevice ? target : `${target}.${process.pid}.unfinished`;
+  const workshop = mkdtempSync(join(isDevice ? tmpdir() : dirname(target), '.insitu-bundle-'));
+  try {
+    const own = ownEntries(items, images);
+    const app = new AppFile(join(workshop, APP), items, images, first);
+    if (isDevice) createRegion(made, { keep: true });
+    else
+      createRegion(made, {
+        size: sizeFor([...own.map(({ path }) => statSync(path).size), app.size]),
+      });
+    const placed = placeInRegion(own, made);
+    app.finish(new Map(own.map(({ path }, i) => [path, placed[i] as Entry])));
+    placeInRegion([{ path: app.path, name: APP }], made);
+    if (!isDevice) publish(made, target);
+    const known = new Set(images.map(({ module }) => module.path));
+    return {
+      ...{ region: target, entry: first.path, files: items.filter(({ kind }) => kind === 'file').length },
+      size: isDevice ? sense(target).size : statSync(target).size,
+      libraries: items.filter(({ hasOwnEntry }) => hasOwnEntry).map(({ path }) => path),
+      images: images.map(({ sha256, module }) => ({ sha256, module: module.path })),
+      withoutImage: items
+        .filter(({ format, path }) => format === 'wasm' && !known.has(path))
+        .map(({ path }) => path),
+    };
+  } catch (error) {
+    throw inFile(region, error);
+  } finally {
+    rmSync(workshop, { recursive: true, force: true });
+    if (!isDevice) rmSync(made, { force: true });
+  }
+}
+
+function publish(made: string, target: string): void {
+  renameSync(made, target);
+  const directory = openSync(dirname(target), 'r');
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+}
+
+/** With room for the gaps before what starts at 2 MiB. */
+function sizeFor(sizes: readonly number[]): number {
+  const granule = native.pageSize;
+  const spans = sizes.map(
+    (size) => roundUp(Math.max(size, 1), unitOf(size, granule)) + unitOf(size, granule),
+  );
+  return roundUp(Math.max(METADATA, granule), granule) + spans.reduce((sum, span) => sum + span, 0);
+}
+
+/** @throws LoadError ERR_NO_ENTRY */
+function entryOf(directory: string, items: readonly Item[], said: string | undefined): Item {
+  const names =
+    said === undefined ? [mainOf(directory), 'index.js'] : [relative(directory, resolve(directory, said))];
+  for (const name of names.filter((name) => name !== undefined))
+    for (const path of [name, `${name}.js`, `${name}.cjs`, `${name}.mjs`, `${name}/index.js`]) {
+      const found = items.find((item) => item.path === path.replace(/^\.\//, '') && item.kind === 'file');
+      if (found) return found;
+    }
+  const text = `has no ${names.filter(Boolean).join(' nor ')} to run; want --entry FILE`;
+  throw new LoadError('ERR_NO_ENTRY', directory, text);
+}
+
+function mainOf(directory: string): string | undefined {
+  try {
+    const { main } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as { main?: unknown };
+    return typeof main === 'string' ? main.replace(/\/+$/, '') : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Images of the store for modules of the app, those among them that a script of it brings in its text. */
+function imagesFor(
+  directory: string,
+  items: readonly Item[],
+  store: string,
+): { images: Image[]; hidden: Item[] } {
+  const top = realpathSync(directory);
+  const bySha = new Map<string, Item>();
+  for (const item of items)
+    if (item.format === 'wasm' && typeof item.source === 'string')
+      bySha.set(createHash('sha256').update(readFileSync(item.source)).digest('hex'), item);
+  const [images, hidden]: [Image[], Item[]] = [[], []];
+  for (const { sha256, from, images: stored } of listStore(store)) {
+    const image = stored.find(({ name }) => name === imageName(archNow() as 'x86-64'));
+    const isOurs = bySha.has(sha256) || from.some((path) => !relative(top, path).startsWith('..'));
+    if (image?.record === null || image === undefined || !isOurs) continue;
+    const source = join(dirname(image.path), 'source.wasm');
+    const module = bySha.get(sha256) ?? hiddenModule(sha256, source);
+    if (!bySha.has(sha256)) hidden.push(module);
+    const bytes = readFileSync(source);
+    const key = sampleKey(bytes.length, (at, length) => bytes.subarray(at, at + length));
+    images.push({ sha256, path: image.path, module, sample: sampleOf(key) });
+  }
+  return { images, hidden };
+}
+
+/** The part of a sample's key behind the size. */
+export const sampleOf = (key: string): bigint => BigInt(`0x${key.slice(key.lastIndexOf('-') + 1)}`);
+
+const hiddenModule = (sha256: string, source: string): Item => ({
+  ...{ path: `.insitu/${sha256}.wasm`, kind: 'file', format: 'wasm', mode: 0o100444, mtimeMs: 0, source },
+  ...{ hasOwnEntry: false, needed: [] },
+});
+
+/** Each path once, under a name that says what it is. */
+function ownEntries(items: readonly Item[], images: readonly Image[]): ToPlace[] {
+  const paths = new Set([
+    ...items.filter(({ hasOwnEntry }) => hasOwnEntry).map(({ source }) => source as string),
+    ...images.map(({ path }) => path),
+  ]);
+  return [...paths].map((path, i) => ({ path, name: `${i}-${basename(path).slice(-200)}` }));
+}

@@ -1,0 +1,75 @@
+// An app in a region becomes what this thread runs: its files, its modules, its addons, its WebAssembly.
+import type { AppImage, FileRecord } from '../../loader/bundle/app.ts';
+import { dramSaved } from '../../loader/evidence.ts';
+import type { Found } from '../../loader/images/find.ts';
+import { sampleKey } from '../../loader/images/layout.ts';
+import { native } from '../../loader/native.ts';
+import { once } from '../../loader/once.ts';
+import { Report } from '../../loader/report.ts';
+import { note } from '../hook/opened.ts';
+import { instantiateAddon } from '../library/addon.ts';
+import { patchModules } from './modules.ts';
+import type { Mount } from './mount.ts';
+import { openApp } from './open.ts';
+import { patchFs } from './patch-fs.ts';
+
+/** What the rest of the hook asks of it. */
+export interface AttachedApp {
+  /** The image of a module that is at hand as bytes. */
+  imageOf(bytes: Uint8Array): Found | undefined;
+}
+
+/** @param reference of the entry (open.ts) @throws LoadError */
+export const attach = (reference: string): AttachedApp =>
+  once('bundle', () => {
+    const mount = openApp(reference);
+    patchFs(mount);
+    patchModules(mount, reference);
+    patchDlopen(mount);
+    return { imageOf: (bytes: Uint8Array) => imageOf(mount, bytes) };
+  });
+
+const partOf = (path: string, { offset, size }: AppImage | FileRecord): string =>
+  `${path}@0x${offset.toString(16)}+0x${size.toString(16)}`;
+
+function imageOf({ app, path, pathOf }: Mount, bytes: Uint8Array): Found | undefined {
+  const key = sampleKey(bytes.length, (at, length) => bytes.subarray(at, at + length));
+  for (const image of app.imagesOf(BigInt(`0x${key.slice(key.lastIndexOf('-') + 1)}`))) {
+    const module = app.record(image.module);
+    if (module.size !== bytes.length || app.view(module).compare(bytes) !== 0) continue;
+    const part = partOf(path, image);
+    return { root: path, sha256: image.sha256, image: part, baseline: part, source: pathOf(module) };
+  }
+  return undefined;
+}
+
+function patchDlopen(mount: Mount): void {
+  const { dlopen } = process;
+  const descriptor = Object.getOwnPropertyDescriptor(process, 'dlopen');
+  const { dlopen: value } = {
+    dlopen(...args: unknown[]): unknown {
+      const inner = mount.inside(args[1]);
+      const record = inner === undefined ? undefined : mount.app.resolve(inner);
+      if (!record?.hasOwnEntry) return Reflect.apply(dlopen, process, args);
+      return openAddon(mount, record, args[0] as { exports: unknown });
+    },
+  };
+  Object.defineProperty(process, 'dlopen', { ...descriptor, value });
+}
+
+/** One of each for all threads; an environment for each call. */
+function openAddon({ app, path, pathOf }: Mount, record: FileRecord, module: { exports: unknown }): void {
+  const name = pathOf(record);
+  const needed = app.needed(record).reverse();
+  const open = (file: FileRecord) => native.loadShared(path, file.offset, file.size);
+  const mapped = () =>
+    [record, ...needed].map((file) => {
+      const { backing, evidence } = new Report(partOf(path, file), 'in-place', open(file));
+      const { medium, fileSystem } = backing;
+      return { path: pathOf(file), medium, fileSystem, dramSaved: dramSaved(evidence), evidence };
+    });
+  note({ path: name, stored: partOf(path, record), reason: 'in place', size: record.size, mapped }, () => {
+    for (const file of needed) open(file);
+    instantiateAddon(open(record), name, module);
+  });
+}

@@ -1,0 +1,122 @@
+// Node's two module loaders, led to the files of an app. CommonJS goes by what every Node has, and lets others replace:
+// Module._resolveFilename, Module._extensions and Module.runMain. ES modules go by module.registerHooks, on Nodes without that
+// by module.register.
+import Module, { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+import type { FileRecord } from '../../loader/bundle/app.ts';
+import { moduleFile } from '../../loader/root.ts';
+import { esmHooks } from './esm.ts';
+import type { Mount } from './mount.ts';
+import { isBuiltin, Resolver } from './resolve.ts';
+
+interface Loaded {
+  filename?: string;
+  paths?: string[];
+  exports: unknown;
+  _compile(text: string, filename: string, format?: string): unknown;
+}
+type Extension = (module: Loaded, filename: string) => unknown;
+
+/** What of Node's Module is documented in part, and has been as it is since there were ES modules. */
+interface Internals {
+  _resolveFilename(
+    request: string,
+    parent?: Loaded | null,
+    isMain?: boolean,
+    options?: { paths?: string[] },
+  ): string;
+  _extensions: Record<string, Extension>;
+  _load(request: string, parent: null, isMain: boolean): unknown;
+  runMain(main?: string): unknown;
+  registerHooks?(hooks: ReturnType<typeof esmHooks>): unknown;
+  register?(file: URL, options: { data: unknown }): void;
+}
+const internals = Module as unknown as Internals;
+
+const REQUIRE = ['node', 'require', 'module-sync', 'node-addons'];
+
+export function patchModules(mount: Mount, reference: string): void {
+  const resolver = new Resolver(mount);
+  patchResolution(mount, resolver);
+  patchExtensions(mount);
+  patchMain(mount);
+  if (internals.registerHooks) internals.registerHooks(esmHooks(mount, resolver));
+  else {
+    const file = pathToFileURL(moduleFile('runtime/bundle/esm-thread').replace(/cjs$/, 'mjs'));
+    internals.register?.(file, { data: { reference } });
+  }
+}
+
+const directoryOf = (inner: string): string => inner.slice(0, Math.max(0, inner.lastIndexOf('/')));
+
+function patchResolution(mount: Mount, resolver: Resolver): void {
+  const original = internals._resolveFilename;
+  internals._resolveFilename = function (request, parent, isMain, options) {
+    if (typeof request !== 'string' || isBuiltin(request))
+      return original.call(this, request, parent, isMain, options);
+    const directories = options?.paths?.map((path) => mount.inside(path));
+    const asking = mount.inside(parent?.filename);
+    const own =
+      asking === undefined ? (mount.inside(request) === undefined ? [] : ['']) : [directoryOf(asking)];
+    for (const from of directories ?? own) {
+      const found = from === undefined ? undefined : resolver.require(request, from, REQUIRE);
+      if (found !== undefined) return mount.pathOf(found);
+    }
+    return original.call(this, request, parent, isMain, options);
+  };
+}
+
+/** The record of a file that Node is about to load. */
+function recordAt(mount: Mount, filename: string): FileRecord | undefined {
+  const inner = mount.inside(filename);
+  return inner === undefined ? undefined : mount.app.resolve(inner);
+}
+
+function patchExtensions(mount: Mount): void {
+  const { _extensions: extensions } = internals;
+  const wrap = (name: string, load: (module: Loaded, filename: string, record: FileRecord) => unknown) => {
+    const original = extensions[name] ?? extensions['.js'];
+    extensions[name] = (module, filename) => {
+      const record = recordAt(mount, filename);
+      return record === undefined ? original?.(module, filename) : load(module, filename, record);
+    };
+  };
+  const script = (module: Loaded, filename: string, record: FileRecord) => {
+    if (record.format === 'module' && !requiresModules) throw requiredModule(filename);
+    module._compile(
+      withoutMark(mount.textOf(record)),
+      filename,
+      record.format === 'module' ? 'module' : 'commonjs',
+    );
+  };
+  wrap('.js', script);
+  if (extensions['.mjs']) wrap('.mjs', script);
+  wrap('.json', (module, filename, record) => {
+    try {
+      module.exports = JSON.parse(withoutMark(mount.textOf(record)));
+    } catch (error) {
+      (error as Error).message = `${filename}: ${(error as Error).message}`;
+      throw error;
+    }
+  });
+}
+
+const requiresModules = Boolean((process.features as { require_module?: boolean }).require_module);
+
+function requiredModule(filename: string): Error {
+  const text = `require() of ES Module ${filename} not supported; want import()`;
+  return Object.assign(new Error(text), { code: 'ERR_REQUIRE_ESM' });
+}
+
+const withoutMark = (text: string): string => (text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
+
+function patchMain(mount: Mount): void {
+  const original = internals.runMain;
+  internals.runMain = function (main = process.argv[1]) {
+    if (main === undefined || mount.inside(main) === undefined) return original.call(this, main);
+    const filename = createRequire(mount.path).resolve(main);
+    process.argv[1] = filename;
+    if (recordAt(mount, filename)?.format === 'module') return import(pathToFileURL(filename).href);
+    return internals._load(filename, null, true);
+  };
+}

@@ -1,0 +1,24 @@
+// Opening the app of a region: its entry mapped, its space held for as long as the process lives.
+import { openSync } from 'node:fs';
+import { App } from '../../loader/bundle/app.ts';
+import { inFile, LoadError } from '../../loader/error.ts';
+import { native } from '../../loader/native.ts';
+import { parseReference } from '../../loader/store/reference.ts';
+import { type Mount, mountOf } from './mount.ts';
+
+const SHARED = 1; // enum RangeLock of native/file_range.h
+
+/** @param reference PATH@OFFSET+SIZE of the entry @throws LoadError */
+export function openApp(reference: string): Mount {
+  const found = parseReference(reference);
+  if (found.is !== 'part' || found.size === undefined)
+    throw new LoadError('ERR_REFERENCE', reference, 'is no part of a region; want PATH@OFFSET+SIZE');
+  const { path, start, size } = found;
+  try {
+    const fd = openSync(path, 'r');
+    native.lockRange(fd, start, size, SHARED, false); // nobody uses its space again meanwhile
+    return mountOf(new App(native.view(fd, start, size, path), path), path, fd);
+  } catch (error) {
+    throw inFile(path, error);
+  }
+}

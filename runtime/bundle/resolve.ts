@@ -1,0 +1,185 @@
+// Which file of an app an import or require means: Node's algorithms (Modules: CommonJS modules, "All together"; ECMAScript
+// modules, "Resolution Algorithm") over what the app's own index says, where Node would ask the file system at each step.
+import { builtinModules } from 'node:module';
+import { exports as exportsOf, imports as importsOf } from 'resolve.exports';
+import type { FileRecord } from '../../loader/bundle/app.ts';
+import type { Mount } from './mount.ts';
+
+interface Package {
+  name?: string;
+  main?: string;
+  exports?: unknown;
+  imports?: unknown;
+}
+
+const builtins = new Set(builtinModules);
+const EXTENSIONS = ['.js', '.json', '.node'];
+
+export const isBuiltin = (request: string): boolean => request.startsWith('node:') || builtins.has(request);
+
+/** `inner` paths are from the app's root. */
+export class Resolver {
+  readonly #mount: Mount;
+  readonly #packages = new Map<string, Package | null>();
+  readonly #known = new Map<string, FileRecord | null>();
+
+  constructor(mount: Mount) {
+    this.#mount = mount;
+  }
+
+  /**
+   * As require does.
+   * @param from directory of the file that asks
+   * @returns undefined where it is not in the app
+   */
+  require(request: string, from: string, conditions: readonly string[]): FileRecord | undefined {
+    return this.#once(`${request}\0${from}`, () => {
+      const inner = this.#mount.inside(request);
+      if (inner !== undefined) return this.#asFileOrDirectory(inner, /\/$/.test(request));
+      if (/^\.{1,2}(?:\/|$)/.test(request)) {
+        const path = join(from, request);
+        return path === undefined
+          ? undefined
+          : this.#asFileOrDirectory(path, /(?:^|\/)\.{0,2}$/.test(request));
+      }
+      if (request.startsWith('/')) return undefined;
+      return this.#bare(request, from, conditions, (path) => this.#asFileOrDirectory(path, false));
+    });
+  }
+
+  /** As import does. */
+  import(request: string, from: string, conditions: readonly string[]): FileRecord | undefined {
+    return this.#once(`import ${request}\0${from}`, () => {
+      if (/^\.{0,2}\//.test(request)) {
+        const path = request.startsWith('/') ? this.#mount.inside(request) : join(from, request);
+        return path === undefined ? undefined : this.#file(path);
+      }
+      return this.#bare(request, from, conditions, (path) => this.#asFileOrDirectory(path, false));
+    });
+  }
+
+  #once(key: string, find: () => FileRecord | undefined): FileRecord | undefined {
+    let found = this.#known.get(key);
+    if (found === undefined) {
+      found = find() ?? null;
+      this.#known.set(key, found);
+    }
+    return found ?? undefined;
+  }
+
+  #file(path: string): FileRecord | undefined {
+    const record = this.#mount.app.resolve(path);
+    return record?.kind === 'file' ? record : undefined;
+  }
+
+  #withExtension(path: string): FileRecord | undefined {
+    for (const extension of EXTENSIONS) {
+      const record = this.#file(path + extension);
+      if (record !== undefined) return record;
+    }
+    return undefined;
+  }
+
+  #asFileOrDirectory(path: string, isDirectory: boolean): FileRecord | undefined {
+    const file = isDirectory ? undefined : (this.#file(path) ?? this.#withExtension(path));
+    if (file !== undefined) return file;
+    const main = this.#packageIn(path)?.main;
+    const at = typeof main === 'string' ? join(path, main) : undefined;
+    const found =
+      at === undefined
+        ? undefined
+        : (this.#file(at) ?? this.#withExtension(at) ?? this.#withExtension(`${at}/index`));
+    return found ?? this.#withExtension(path === '' ? 'index' : `${path}/index`);
+  }
+
+  #bare(
+    request: string,
+    from: string,
+    conditions: readonly string[],
+    find: (path: string) => FileRecord | undefined,
+  ): FileRecord | undefined {
+    if (request.startsWith('#')) return this.#targets(this.#scopeOf(from), request, conditions, importsOf);
+    const name = request.split('/', request.startsWith('@') ? 2 : 1).join('/');
+    const scope = this.#scopeOf(from);
+    if (scope?.value.exports !== undefined && scope.value.exports !== null && scope.value.name === name)
+      return this.#targets(scope, request, conditions, exportsOf);
+    for (let at: string | undefined = from; at !== undefined; at = parentOf(at)) {
+      if (at === 'node_modules' || at.endsWith('/node_modules')) continue;
+      const path = at === '' ? `node_modules/${name}` : `${at}/node_modules/${name}`;
+      const value = this.#packageIn(path);
+      if (value?.exports !== undefined && value?.exports !== null)
+        return this.#targets({ path, value }, request, conditions, exportsOf);
+      const found = find(`${path}${request.slice(name.length)}`);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** What package.json maps a request to; undefined where it maps it to nothing: Node then says so itself. */
+  #targets(
+    scope: { path: string; value: Package } | undefined,
+    request: string,
+    conditions: readonly string[],
+    map: typeof exportsOf | typeof importsOf,
+  ): FileRecord | undefined {
+    if (scope === undefined) return undefined;
+    let targets: string[] | undefined;
+    try {
+      const options = { unsafe: true, conditions: [...conditions] };
+      targets = (map(scope.value as never, request as never, options) ?? undefined) as string[] | undefined;
+    } catch {
+      return undefined;
+    }
+    for (const target of targets ?? []) {
+      const path = target.startsWith('./') ? join(scope.path, target) : undefined;
+      const found =
+        path === undefined
+          ? this.#bare(target, scope.path, conditions, (at) => this.#file(at))
+          : this.#file(path);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  #scopeOf(from: string): { path: string; value: Package } | undefined {
+    for (let at: string | undefined = from; at !== undefined; at = parentOf(at)) {
+      if (at.endsWith('node_modules')) return undefined;
+      const value = this.#packageIn(at);
+      if (value !== undefined) return { path: at, value };
+    }
+    return undefined;
+  }
+
+  #packageIn(path: string): Package | undefined {
+    let known = this.#packages.get(path);
+    if (known === undefined) {
+      const record = this.#file(path === '' ? 'package.json' : `${path}/package.json`);
+      known = record === undefined ? null : parsed(this.#mount.textOf(record));
+      this.#packages.set(path, known);
+    }
+    return known ?? undefined;
+  }
+}
+
+function parsed(text: string): Package | null {
+  try {
+    return JSON.parse(text) as Package;
+  } catch {
+    return null;
+  }
+}
+
+/** Undefined above the root. */
+const parentOf = (path: string): string | undefined =>
+  path === '' ? undefined : path.slice(0, Math.max(0, path.lastIndexOf('/')));
+
+/** Undefined of what leads out of the app. */
+function join(from: string, request: string): string | undefined {
+  const parts = from === '' ? [] : from.split('/');
+  for (const part of request.split('/')) {
+    if (part === '' || part === '.') continue;
+    if (part !== '..') parts.push(part);
+    else if (parts.pop() === undefined) return undefined;
+  }
+  return parts.join('/');
+}
