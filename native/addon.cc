@@ -233,6 +233,7 @@ Napi::Value load_library(const Info& info) {
 /// (path, start?, size?) -> handle of a library that the process has one of, and never closes.
 Napi::Value load_shared_library(const Info& info) {
   LoadOptions options;
+  options.lazy = true;
   if (info.Length() > 1) {
     options.start = unsigned_at(info, 1);
     options.size = size_at(info, 2);

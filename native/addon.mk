@@ -1,6 +1,6 @@
 # The addon: hosted C++ with exceptions. -z nodelete: Node must never unmap code that signal handlers point to.
 ADDON_OBJECTS := $(addprefix $(OBJ)/addon/, elf.o dynamic.o symbols.o plan.o segments.o relocate.o scope.o fault.o \
-	debugger.o unwind.o tls.o tls_arch.o library.o library_symbols.o load.o shared.o region.o file_range.o source_view.o checksum.o stored.o layout.o census.o ranges.o mapped.o process.o addon.o \
+	debugger.o unwind.o tls.o tls_arch.o library.o library_symbols.o load.o shared.o undefined.o region.o file_range.o source_view.o checksum.o stored.o layout.o census.o ranges.o mapped.o process.o addon.o \
 	$(addprefix wasm/, cpu.o image.o known.o runtime.o instance.o binding.o enter.o))
 ADDON_FLAGS := $(COMMON) -fPIC -ftls-model=initial-exec -D_GNU_SOURCE
 ENTER_ARCH := $(if $(filter arm64,$(ARCH)),wasm/enter_aarch64.S,wasm/enter_x86_64.S)

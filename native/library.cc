@@ -12,6 +12,7 @@
 #include "scope.h"
 #include "sys.h"
 #include "tls.h"
+#include "undefined.h"
 
 extern "C" {
 // libgcc's registry of unwind tables, the one that ld.so's own objects do not need.
@@ -116,6 +117,11 @@ struct LinkCallbacks {
   }
 
   static Resolution resolve_unique(void*, const SymbolName& wanted) { return find_unique(wanted); }
+
+  static uint64_t undefined(void* context, const SymbolName& wanted) {
+    const auto& library = *static_cast<Library*>(context);
+    return undefined_function(library.path_.c_str(), wanted.name);
+  }
 
   static bool describe_tls(void* context, uint64_t module, uint64_t offset, uint64_t words[2]) {
     auto& library = *static_cast<Library*>(context);
@@ -343,7 +349,7 @@ void finish_all_at_exit() {
 
 }  // namespace
 
-void Library::link() {
+void Library::link(bool lazy) {
   require_open("link");
   Failure failure;
   if (state_ != State::mapped) {
@@ -362,11 +368,13 @@ void Library::link() {
         throw_failure(failure);
       }
     }
+    const bool binds_now = (dynamic_.flags & DF_BIND_NOW) != 0 || (dynamic_.flags_1 & DF_1_NOW) != 0;
     const LinkHost host{this,
                         LinkCallbacks::resolve,
                         LinkCallbacks::resolve_unique,
                         LinkCallbacks::describe_tls,
                         call_ifunc,
+                        lazy && !binds_now ? LinkCallbacks::undefined : nullptr,
                         tls_module_};
     relocate(host, failure);
     check_constructors();

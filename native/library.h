@@ -56,8 +56,9 @@ class Library {
   /// Maps for reading only, so that tables can be looked at; nothing will ever run.
   void map_for_inspection();
   void map(const Plan& plan);
-  /// Relocates, makes text executable, runs constructors.
-  void link();
+  /// Relocates, makes text executable, runs constructors. `lazy`: functions may be undefined until they are
+  /// called, unless the library itself wants them all now (DF_BIND_NOW).
+  void link(bool lazy = false);
   /// Destructors, then unmap. Idempotent. A library with thread-local destructors still due stays mapped; one
   /// that was linked never to be unloaded (DF_1_NODELETE) stays as it is until the process exits.
   void close();

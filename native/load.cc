@@ -132,7 +132,7 @@ std::unique_ptr<Library> load(const char* path, const LoadOptions& options, Load
     if (options.prefault) touch_text(*library, plan);
     watch.end(Phase::prefault);
 
-    library->link();
+    library->link(options.lazy);
     watch.end(Phase::link);
   } catch (const LoadFailure& failure) {
     // What a noexec mount makes of it: EPERM from mmap(2), EACCES from mprotect(2).

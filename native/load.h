@@ -23,6 +23,7 @@ struct LoadOptions {
   bool copy = false;              // the twin: every segment read into anonymous memory
   bool require_in_place = false;  // ERR_NOT_IN_PLACE unless on NVM with no text or read-only data copied
   bool prefault = false;          // touch every page of text now
+  bool lazy = false;              // functions may be undefined until they are called (dlopen's RTLD_LAZY)
   uint64_t start = 0;             // of the image in its file, bytes
   uint64_t size = kToTheEnd;      // of the image, bytes
   void (*check)(const Library&) = nullptr;  // refuses what is mapped, before any of it runs

@@ -74,6 +74,15 @@ Kind kind_of(uint32_t type) {
   }
 }
 
+/// What only calls go through (a procedure linkage table).
+bool is_call(uint32_t type) {
+#if defined(__x86_64__)
+  return type == R_X86_64_JUMP_SLOT;
+#else
+  return type == R_AARCH64_JUMP_SLOT;
+#endif
+}
+
 /// A JUMP_SLOT or GLOB_DAT takes the symbol's value alone on x86-64 (psABI: "S"), with addend elsewhere ("S +
 /// A").
 bool ignores_addend(uint32_t type) {
@@ -195,8 +204,13 @@ bool Relocator::apply_symbol(const Entry& entry, Failure& failure) {
   const uint64_t addend = ignores_addend(entry.type) ? 0 : entry.addend;
   if (entry.symbol == 0) return write(entry, entry.offset, addend, failure);
   if (symbol.st_shndx == SHN_UNDEF) {
-    const Resolution to = host_.resolve(host_.context, name, false);
-    if (!to.found && ELF64_ST_BIND(symbol.st_info) != STB_WEAK) miss(name);
+    Resolution to = host_.resolve(host_.context, name, false);
+    if (!to.found && ELF64_ST_BIND(symbol.st_info) != STB_WEAK) {
+      if (host_.undefined != nullptr && is_call(entry.type))
+        to = Resolution{host_.undefined(host_.context, name), 0, 0, true};
+      else
+        miss(name);
+    }
     return write(entry, entry.offset, (to.found ? to.address : 0) + addend, failure);
   }
   if (ELF64_ST_TYPE(symbol.st_info) == STT_GNU_IFUNC) {

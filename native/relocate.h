@@ -22,6 +22,9 @@ struct LinkHost {
   bool (*describe_tls)(void* context, uint64_t module, uint64_t offset, uint64_t words[2]) = nullptr;
   /// Calls an IFUNC resolver that lies in text already executable.
   uint64_t (*call_ifunc)(uint64_t resolver) = nullptr;
+  /// What a function that is defined nowhere is bound to, where calls to it alone may fail; null where it has
+  /// to be.
+  uint64_t (*undefined)(void* context, const SymbolName& wanted) = nullptr;
   uint64_t tls_module = 0;  // what DTPMOD of the image's own symbols becomes
 };
 

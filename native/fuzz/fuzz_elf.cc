@@ -202,7 +202,8 @@ bool Load::link() {
 }
 
 bool Load::relocate() {
-  const LinkHost host{this, resolve, resolve_unique, describe_tls, call_ifunc, image_.tls ? uint64_t{7} : 0};
+  const LinkHost host{
+      this, resolve, resolve_unique, describe_tls, call_ifunc, nullptr, image_.tls ? uint64_t{7} : 0};
   Relocator relocator(image_, dynamic_, mapping_, host, kPage);
   RelocationCounts counts;
   if (!relocator.count(counts, failure_)) return false;
