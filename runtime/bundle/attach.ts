@@ -1,5 +1,6 @@
 // An app in a region becomes what this thread runs: its files, its modules, its addons, its WebAssembly.
 import type { AppImage, FileRecord } from '../../loader/bundle/app.ts';
+import { inFile } from '../../loader/error.ts';
 import { dramSaved } from '../../loader/evidence.ts';
 import type { Found } from '../../loader/images/find.ts';
 import { sampleKey } from '../../loader/images/layout.ts';
@@ -62,6 +63,14 @@ function openAddon({ app, path, pathOf }: Mount, record: FileRecord, module: { e
   const name = pathOf(record);
   const needed = app.needed(record).reverse();
   const open = (file: FileRecord) => native.loadShared(path, file.offset, file.size);
+  const loaded = (file: FileRecord) => {
+    try {
+      return open(file);
+    } catch (error) {
+      const { message } = inFile(pathOf(file), error) as Error;
+      throw Object.assign(new Error(message, { cause: error }), { code: 'ERR_DLOPEN_FAILED' });
+    }
+  };
   const mapped = () =>
     [record, ...needed].map((file) => {
       const { backing, evidence } = new Report(partOf(path, file), 'in-place', open(file));
@@ -69,7 +78,7 @@ function openAddon({ app, path, pathOf }: Mount, record: FileRecord, module: { e
       return { path: pathOf(file), medium, fileSystem, dramSaved: dramSaved(evidence), evidence };
     });
   note({ path: name, stored: partOf(path, record), reason: 'in place', size: record.size, mapped }, () => {
-    for (const file of needed) open(file);
-    instantiateAddon(open(record), name, module);
+    for (const file of needed) loaded(file);
+    instantiateAddon(loaded(record), name, module);
   });
 }

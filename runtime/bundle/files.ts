@@ -47,7 +47,7 @@ export class Files {
       readdir: (inner, path, options) => this.#readdir(inner, path, options as Options),
       readlink: (inner, path, options) => this.#readlink(inner, path, options as Options),
       realpath: (inner, path, options) => {
-        const found = mount.pathOf(this.#existing(inner, path, 'realpath'));
+        const found = mount.pathOf(this.#existing(inner, path, 'lstat'));
         return encodingOf(options as Options) === ('buffer' as string) ? Buffer.from(found) : found;
       },
       open: (inner, path, flags) => this.#open(inner, path, flags as string | number | undefined),

@@ -98,7 +98,7 @@ export class Resolver {
     conditions: readonly string[],
     find: (path: string) => FileRecord | undefined,
   ): FileRecord | undefined {
-    if (request.startsWith('#')) return this.#targets(this.#scopeOf(from), request, conditions, importsOf);
+    if (request.startsWith('#')) return this.#import(request, from, conditions);
     const name = request.split('/', request.startsWith('@') ? 2 : 1).join('/');
     const scope = this.#scopeOf(from);
     if (scope?.value.exports !== undefined && scope.value.exports !== null && scope.value.name === name)
@@ -115,22 +115,19 @@ export class Resolver {
     return undefined;
   }
 
-  /** What package.json maps a request to; undefined where it maps it to nothing: Node then says so itself. */
+  #import(request: string, from: string, conditions: readonly string[]): FileRecord | undefined {
+    const scope = this.#scopeOf(from);
+    return scope === undefined ? undefined : this.#targets(scope, request, conditions, importsOf);
+  }
+
+  /** @throws TypeError as Node's, where package.json maps a request to nothing */
   #targets(
-    scope: { path: string; value: Package } | undefined,
+    scope: { path: string; value: Package },
     request: string,
     conditions: readonly string[],
     map: typeof exportsOf | typeof importsOf,
   ): FileRecord | undefined {
-    if (scope === undefined) return undefined;
-    let targets: string[] | undefined;
-    try {
-      const options = { unsafe: true, conditions: [...conditions] };
-      targets = (map(scope.value as never, request as never, options) ?? undefined) as string[] | undefined;
-    } catch {
-      return undefined;
-    }
-    for (const target of targets ?? []) {
+    for (const target of this.#mapped(scope, request, conditions, map)) {
       const path = target.startsWith('./') ? join(scope.path, target) : undefined;
       const found =
         path === undefined
@@ -139,6 +136,23 @@ export class Resolver {
       if (found !== undefined) return found;
     }
     return undefined;
+  }
+
+  #mapped(
+    { path, value }: { path: string; value: Package },
+    request: string,
+    conditions: readonly string[],
+    map: typeof exportsOf | typeof importsOf,
+  ): string[] {
+    try {
+      const options = { unsafe: true, conditions: [...conditions] };
+      const targets = map(value as never, request as never, options);
+      if (targets) return targets as string[];
+    } catch {
+      // neither is anything else
+    }
+    const file = `${this.#mount.path}/${path === '' ? '' : `${path}/`}package.json`;
+    throw map === importsOf ? notImported(request, file) : notExported(request, file);
   }
 
   #scopeOf(from: string): { path: string; value: Package } | undefined {
@@ -159,6 +173,20 @@ export class Resolver {
     }
     return known ?? undefined;
   }
+}
+
+function notExported(request: string, file: string): TypeError {
+  const inner = request.split('/').slice(request.startsWith('@') ? 2 : 1);
+  const text =
+    inner.length === 0
+      ? `No "exports" main defined in ${file}`
+      : `Package subpath './${inner.join('/')}' is not defined by "exports" in ${file}`;
+  return Object.assign(new TypeError(text), { code: 'ERR_PACKAGE_PATH_NOT_EXPORTED' });
+}
+
+function notImported(request: string, file: string): TypeError {
+  const text = `Package import specifier "${request}" is not defined in package ${file}`;
+  return Object.assign(new TypeError(text), { code: 'ERR_PACKAGE_IMPORT_NOT_DEFINED' });
 }
 
 function parsed(text: string): Package | null {
