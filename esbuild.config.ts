@@ -17,8 +17,6 @@ const entries = [
   'runtime/compare/wasm/sample',
   'loader/store/entry',
   'runtime/wasm/engine',
-  'runtime/bundle/attach',
-  'runtime/bundle/esm-thread',
   'runtime/hook/learn',
   'runtime/hook/make-code',
   'runtime/hook/namespace',
@@ -170,7 +168,9 @@ const inPack = (path: string, body: string): string =>
 // ---- dist/
 
 function twinOf(entry: string): string {
-  const names = metafile.outputs[`${out}/${entry}.js`]?.exports ?? [];
+  const names = [...(files.get(`${out}/${entry}.cjs`) ?? '').matchAll(/^module\.exports = \{ (.*) \};$/gm)]
+    .flatMap(([, list = '']) => list.split(', '))
+    .map((name) => name.split(':')[0] as string);
   const named = names.filter((name) => name !== 'default');
   return [
     `import { createRequire } from 'node:module';`,
@@ -194,8 +194,8 @@ function add(path: string, text: string): void {
 }
 for (const { path, text } of outputFiles) add(path, text);
 
-// ---- the preload, and what opens addons, each by itself: every start under the hook pays for the one, every start with an
-// addon for both. What they share with others is shared at run time (loader/once.ts). The preload knows which files to find
+// ---- the preload, what opens addons, and what runs an app from a region, each by itself: every start under the hook pays for
+// the first, a start that needs it for another one. What they share with others is shared at run time (loader/once.ts). The preload knows which files to find
 // in the code cache (runtime/hook/code.ts).
 
 const cached = {
@@ -205,8 +205,12 @@ const cached = {
 const hash = createHash('sha256');
 for (const name of new Set(Object.values(cached).flat()))
   hash.update(files.get(`${out}/${name}.cjs`) as string);
-const alone = ['runtime/hook/register.ts', 'runtime/hook/libraries.ts'];
-const { outputFiles: filesAlone } = await build({ ...options, entryPoints: alone });
+const alone = ['hook/register', 'hook/libraries', 'bundle/attach', 'bundle/esm-thread'];
+const { outputFiles: filesAlone } = await build({
+  ...options,
+  packages: 'bundle', // resolve.exports, of a few lines
+  entryPoints: alone.map((entry) => `runtime/${entry}.ts`),
+});
 for (const { path, text } of filesAlone) add(path, text);
 const known = JSON.stringify({ id: hash.digest('hex').slice(0, 16), files: cached });
 for (const [file, text] of files) files.set(file, text.replaceAll('__BUNDLE__', `(${known})`));

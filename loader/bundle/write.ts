@@ -60,8 +60,9 @@ export function bundle(directory: string, region: string, { entry, store }: Bund
   items.push(...hidden);
   const isDevice = statSync(target, { throwIfNoEntry: false })?.isCharacterDevice() ?? false;
   const made = isDevice ? target : `${target}.${process.pid}.unfinished`;
-  const workshop = mkdtempSync(join(isDevice ? tmpdir() : dirname(target), '.insitu-bundle-'));
+  let workshop: string | undefined;
   try {
+    workshop = mkdtempSync(join(isDevice ? tmpdir() : dirname(target), '.insitu-bundle-'));
     const own = ownEntries(items, images);
     const app = new AppFile(join(workshop, APP), items, images, first);
     if (isDevice) createRegion(made, { keep: true });
@@ -86,7 +87,7 @@ export function bundle(directory: string, region: string, { entry, store }: Bund
   } catch (error) {
     throw inFile(region, error);
   } finally {
-    rmSync(workshop, { recursive: true, force: true });
+    if (workshop !== undefined) rmSync(workshop, { recursive: true, force: true });
     if (!isDevice) rmSync(made, { force: true });
   }
 }

@@ -1,14 +1,14 @@
 // An app in a region becomes what this thread runs: its files, its modules, its addons, its WebAssembly.
 import type { AppImage, FileRecord } from '../../loader/bundle/app.ts';
 import { inFile } from '../../loader/error.ts';
-import { dramSaved } from '../../loader/evidence.ts';
 import type { Found } from '../../loader/images/find.ts';
 import { sampleKey } from '../../loader/images/layout.ts';
 import { native } from '../../loader/native.ts';
 import { once } from '../../loader/once.ts';
-import { Report } from '../../loader/report.ts';
+import { moduleFile, requireHere } from '../../loader/root.ts';
 import { note } from '../hook/opened.ts';
 import { instantiateAddon } from '../library/addon.ts';
+import type * as Reports from '../library/opened-report.ts';
 import { patchModules } from './modules.ts';
 import type { Mount } from './mount.ts';
 import { openApp } from './open.ts';
@@ -71,12 +71,10 @@ function openAddon({ app, path, pathOf }: Mount, record: FileRecord, module: { e
       throw Object.assign(new Error(message, { cause: error }), { code: 'ERR_DLOPEN_FAILED' });
     }
   };
-  const mapped = () =>
-    [record, ...needed].map((file) => {
-      const { backing, evidence } = new Report(partOf(path, file), 'in-place', open(file));
-      const { medium, fileSystem } = backing;
-      return { path: pathOf(file), medium, fileSystem, dramSaved: dramSaved(evidence), evidence };
-    });
+  const mapped = () => {
+    const { loadedReport } = requireHere(moduleFile('runtime/library/opened-report')) as typeof Reports;
+    return [record, ...needed].map((file) => loadedReport(pathOf(file), partOf(path, file), open(file)));
+  };
   note({ path: name, stored: partOf(path, record), reason: 'in place', size: record.size, mapped }, () => {
     for (const file of needed) loaded(file);
     instantiateAddon(loaded(record), name, module);

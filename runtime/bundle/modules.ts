@@ -38,13 +38,24 @@ const REQUIRE = ['node', 'require', 'module-sync', 'node-addons'];
 export function patchModules(mount: Mount, reference: string): void {
   const resolver = new Resolver(mount);
   patchResolution(mount, resolver);
-  patchExtensions(mount);
-  patchMain(mount);
-  if (internals.registerHooks) internals.registerHooks(esmHooks(mount, resolver));
-  else {
+  const readyForImport = importing(mount, resolver, reference);
+  patchExtensions(mount, readyForImport);
+  patchMain(mount, readyForImport);
+}
+
+/** The hooks of Node 20 are a thread, which takes 50 ms to start: not before something may import. */
+function importing(mount: Mount, resolver: Resolver, reference: string): () => void {
+  if (internals.registerHooks) {
+    internals.registerHooks(esmHooks(mount, resolver));
+    return () => {};
+  }
+  let isReady = false;
+  return () => {
+    if (isReady) return;
+    isReady = true;
     const file = pathToFileURL(moduleFile('runtime/bundle/esm-thread').replace(/cjs$/, 'mjs'));
     internals.register?.(file, { data: { reference } });
-  }
+  };
 }
 
 const directoryOf = (inner: string): string => inner.slice(0, Math.max(0, inner.lastIndexOf('/')));
@@ -72,7 +83,7 @@ function recordAt(mount: Mount, filename: string): FileRecord | undefined {
   return inner === undefined ? undefined : mount.app.resolve(inner);
 }
 
-function patchExtensions(mount: Mount): void {
+function patchExtensions(mount: Mount, readyForImport: () => void): void {
   const { _extensions: extensions } = internals;
   const wrap = (name: string, load: (module: Loaded, filename: string, record: FileRecord) => unknown) => {
     const original = extensions[name] ?? extensions['.js'];
@@ -83,11 +94,9 @@ function patchExtensions(mount: Mount): void {
   };
   const script = (module: Loaded, filename: string, record: FileRecord) => {
     if (record.format === 'module' && !requiresModules) throw requiredModule(filename);
-    module._compile(
-      withoutMark(mount.textOf(record)),
-      filename,
-      record.format === 'module' ? 'module' : 'commonjs',
-    );
+    const text = withoutMark(mount.textOf(record));
+    if (record.format === 'module' || /\bimport\s*\(/.test(text)) readyForImport();
+    module._compile(text, filename, record.format === 'module' ? 'module' : 'commonjs');
   };
   wrap('.js', script);
   if (extensions['.mjs']) wrap('.mjs', script);
@@ -110,13 +119,16 @@ function requiredModule(filename: string): Error {
 
 const withoutMark = (text: string): string => (text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
 
-function patchMain(mount: Mount): void {
+function patchMain(mount: Mount, readyForImport: () => void): void {
   const original = internals.runMain;
   internals.runMain = function (main = process.argv[1]) {
     if (main === undefined || mount.inside(main) === undefined) return original.call(this, main);
     const filename = createRequire(mount.path).resolve(main);
     process.argv[1] = filename;
-    if (recordAt(mount, filename)?.format === 'module') return import(pathToFileURL(filename).href);
+    if (recordAt(mount, filename)?.format === 'module') {
+      readyForImport();
+      return import(pathToFileURL(filename).href);
+    }
     return internals._load(filename, null, true);
   };
 }

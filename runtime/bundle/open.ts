@@ -1,5 +1,5 @@
 // Opening the app of a region: its entry mapped, its space held for as long as the process lives.
-import { openSync } from 'node:fs';
+import { OpenFile } from '../../loader/backing.ts';
 import { App } from '../../loader/bundle/app.ts';
 import { inFile, LoadError } from '../../loader/error.ts';
 import { native } from '../../loader/native.ts';
@@ -15,9 +15,9 @@ export function openApp(reference: string): Mount {
     throw new LoadError('ERR_REFERENCE', reference, 'is no part of a region; want PATH@OFFSET+SIZE');
   const { path, start, size } = found;
   try {
-    const fd = openSync(path, 'r');
-    native.lockRange(fd, start, size, SHARED, false); // nobody uses its space again meanwhile
-    return mountOf(new App(native.view(fd, start, size, path), path), path, fd);
+    const file = new OpenFile(path, start, size); // not by node:fs, which may have the app itself there by now
+    native.lockRange(file.fd, start, size, SHARED, false); // nobody uses its space again meanwhile
+    return mountOf(new App(native.view(file.fd, start, size, path), path), path, file.fd);
   } catch (error) {
     throw inFile(path, error);
   }

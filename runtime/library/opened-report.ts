@@ -1,10 +1,11 @@
-// What became of a shared object that ld.so has mapped in this process, asked for when the process ends.
+// What became of a shared object that is mapped in this process, by ld.so or insitu, asked for when the process ends.
 import { readFileSync } from 'node:fs';
 import { type Medium, OpenFile } from '../../loader/backing.ts';
 import { LoadError } from '../../loader/error.ts';
 import { dramSaved, type Evidence, takeEvidence } from '../../loader/evidence.ts';
 import { read } from '../../loader/image.ts';
-import { native } from '../../loader/native.ts';
+import { type ImageHandle, native } from '../../loader/native.ts';
+import { Report } from '../../loader/report.ts';
 
 export interface OpenedReport {
   path: string;
@@ -25,6 +26,13 @@ export function openedReports(path: string): OpenedReport[] {
   } catch {
     return []; // nothing is claimed
   }
+}
+
+/** Of what insitu has loaded. @param path what it is to be called; `stored`: where it lies */
+export function loadedReport(path: string, stored: string, handle: ImageHandle): OpenedReport {
+  const { backing, evidence } = new Report(stored, 'in-place', handle);
+  const { medium, fileSystem } = backing;
+  return { path, medium, fileSystem, dramSaved: dramSaved(evidence), evidence };
 }
 
 interface FirstPage {

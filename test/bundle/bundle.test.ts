@@ -1,10 +1,25 @@
 // insitu bundle and insitu run of what it makes.
-import { renameSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, join, relative } from 'node:path';
+import process from 'node:process';
+import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { compileC } from '../build/compile.ts';
+import { addonIn, include, threads } from '../hook/addon.ts';
 import { files } from './app.ts';
-import { bundled, directory, insitu, node, write } from './stage.ts';
+import { bundled, cli, directory, type Ended, env, insitu, node, write } from './stage.ts';
 
 const bundles = suite('bundle');
 
@@ -15,6 +30,23 @@ symlinkSync('nowhere', join(app, 'dangling'));
 const region = bundled(app);
 const out = { OUT: directory, NODE_NO_WARNINGS: '1' }; // of syntax.js, which says nothing of its type
 
+/** A module that V8 is not sooner done with. */
+const returning = async (value: number) =>
+  Buffer.from(
+    await parse(
+      `(module (func (export "f") (result i32) (i32.const ${value})) (memory 1) (data "${'x'.repeat(140_000)}"))`,
+    ),
+  );
+
+/** Numbers below a limit. */
+function seeded(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    return (state >>> 8) % below;
+  };
+}
+
 bundles('an app sees and does the same as from its directory, which is not needed any more', () => {
   const plain = node([join(app, 'main.cjs'), 'x', 'y'], out);
   renameSync(app, `${app}.away`);
@@ -22,6 +54,258 @@ bundles('an app sees and does the same as from its directory, which is not neede
   renameSync(`${app}.away`, app);
   assert.equal([plain.status, plain.stderr], [0, '']);
   assert.equal([placed.status, placed.stderr, placed.stdout], [0, '', plain.stdout]);
+});
+
+const reasonsOf = ({ reports }: Ended) =>
+  reports.flatMap(({ modules }) => modules.map(({ reason }) => reason));
+
+bundles('WebAssembly: files, and what scripts carry in their text once it was learnt', async () => {
+  const calling = `const five = (bytes) => console.log(new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports.f());
+    five(require('node:fs').readFileSync(require('node:path').join(__dirname, 'one.wasm')));
+    five(Buffer.from(${JSON.stringify((await returning(6)).toString('base64'))}, 'base64'));`;
+  const wasm = write({ 'index.js': calling, 'one.wasm': await returning(5) }, join(directory, 'wasm'));
+  const learnt = insitu(['install', '--tier=quick', '--from', join(wasm, 'index.js')]);
+  assert.is(learnt.status, 0, learnt.stderr);
+  const made = insitu(['bundle', wasm, '-o', `${wasm}.region`, '--tier=quick', '--json']);
+  assert.equal(JSON.parse(made.stdout).images.length, 2, made.stderr);
+  rmSync(wasm, { recursive: true });
+  for (const threads of [false, true]) {
+    const store = { INSITU_STORE: join(directory, 'no-store') };
+    const done = insitu(['run', `${wasm}.region`], { ...store, ...(threads ? { THREADS: '1' } : {}) });
+    assert.equal([done.stdout, done.stderr, reasonsOf(done)], ['5\n6\n', '', ['in place', 'in place']]);
+    for (const { images } of done.reports)
+      for (const { module, bytesCopied } of images)
+        assert.equal([module.startsWith(`${wasm}.region/`), bytesCopied], [true, 0]);
+  }
+  const off = insitu(['run', `${wasm}.region`], { INSITU: 'off' });
+  assert.equal([off.stdout, reasonsOf(off)], ['5\n6\n', []]);
+});
+
+bundles('addons and what they need, for all threads, from the one file', () => {
+  const { addon } = addonIn(join(directory, 'with-addon'));
+  write({ 'index.js': threads }, join(directory, 'with-addon'));
+  const made = bundled(join(directory, 'with-addon'));
+  rmSync(join(directory, 'with-addon'), { recursive: true });
+  const done = insitu(['run', made]);
+  assert.equal([done.status, done.stderr, done.stdout], [0, '', '401\n402\n']);
+  for (const { libraries } of done.reports) {
+    assert.equal(
+      libraries.map(({ path, reason }) => [path, reason]),
+      [[`${made}/${relative(join(directory, 'with-addon'), addon)}`, 'in place']],
+    );
+    const mapped = libraries.flatMap(({ mapped }) => mapped);
+    assert.equal(
+      mapped.map(({ path }) => basename(path)),
+      ['addon.node', 'libbeside.so'],
+    );
+    for (const { evidence } of mapped)
+      assert.match(evidence.summary, /(\d+) of \1 resident text pages|text pages are resident/);
+  }
+});
+
+const addonApp = (name: string, text: string, index = 'console.log(Object.keys(require("./own.node")));') => {
+  const at = write({ 'index.js': index }, join(directory, name));
+  compileC(text, { name: 'own.node', kind: 'shared', dir: at, flags: [`-I${include}`] });
+  return bundled(at);
+};
+
+bundles('addons of the V8 API, by symbol and by constructor; functions that are nowhere', () => {
+  const version = process.versions.modules;
+  // What is called has V8's objects at hand, and would want its headers to make something of them.
+  const register = `
+    #include <stdio.h>
+    static void init(void *exports, void *module, void *context) { puts(exports && module && context ? "by" : "none"); fflush(stdout); }`;
+  const bySymbol = addonApp(
+    'v8-symbol',
+    `${register}
+    __attribute__((visibility("default"))) void node_register_module_v${version}(void *e, void *m, void *c) { init(e, m, c); }`,
+  );
+  const byConstructor = (wanted: string) => `${register}
+    struct { int version; unsigned flags; void *handle; const char *file; void *init, *context; const char *name; void *data, *link; }
+      own = { ${wanted}, 0, 0, "own.cc", 0, init, "own", 0, 0 };
+    void node_module_register(void *);
+    __attribute__((constructor)) static void begin(void) { node_module_register(&own); }`;
+  const right = addonApp('v8-constructor', byConstructor(version));
+  for (const region of [bySymbol, right]) {
+    const done = insitu(['run', region]);
+    assert.equal([done.stdout, done.stderr, done.status], ['by\n[]\n', '', 0]);
+  }
+  const wrong = insitu(['run', addonApp('v8-other', byConstructor('1'))]);
+  assert.match(wrong.stderr, /own\.node: was built for NODE_MODULE_VERSION 1; want \d+/);
+  const lazy = insitu([
+    'run',
+    addonApp(
+      'lazy',
+      `
+    #include <node_api.h>
+    void nowhere(void);
+    NAPI_MODULE_INIT() { napi_value n; napi_create_int32(env, 1, &n); napi_set_named_property(env, exports, "a", n); if (!env) nowhere(); return exports; }`,
+    ),
+  ]);
+  assert.equal([lazy.stdout, lazy.status], ["[ 'a' ]\n", 0], lazy.stderr);
+  const called = insitu([
+    'run',
+    addonApp(
+      'called',
+      `
+    #include <node_api.h>
+    void nowhere(void);
+    NAPI_MODULE_INIT() { nowhere(); return exports; }`,
+    ),
+  ]);
+  assert.equal(
+    [called.status, /symbol lookup error: .*: undefined symbol: nowhere/.test(called.stderr)],
+    [127, true],
+  );
+  const none = insitu([
+    'run',
+    addonApp(
+      'none',
+      `
+    #include <node_api.h>
+    extern int nowhere;
+    NAPI_MODULE_INIT() { return nowhere ? exports : 0; }`,
+    ),
+  ]);
+  assert.match(
+    none.stderr,
+    /Error: .*own\.node: 1 symbol is defined nowhere: nowhere;(.|\n)*ERR_DLOPEN_FAILED/,
+  );
+});
+
+bundles('ES modules that are run, exit codes, errors with the file in their trace', () => {
+  const at = (name: string, text: string) =>
+    bundled(write({ [name]: text }, join(directory, `main-${name}`)), '--entry', name);
+  const late = insitu([
+    'run',
+    at(
+      'late.mjs',
+      'console.log(await Promise.resolve(import.meta.url.split("/").at(-1))); process.exitCode = 3;',
+    ),
+  ]);
+  assert.equal([late.stdout, late.stderr, late.status], ['late.mjs\n', '', 3]);
+  const throwing = at('throwing.cjs', 'function deep() { throw new Error("on purpose"); }\ndeep();');
+  const thrown = insitu(['run', throwing]);
+  assert.is(thrown.status, 1);
+  assert.match(
+    thrown.stderr,
+    new RegExp(
+      `${throwing}/throwing\\.cjs:1\\n(.|\\n)*Error: on purpose\\n +at deep \\(${throwing}/throwing\\.cjs:1:`,
+    ),
+  );
+  assert.match(
+    insitu(['run', at('rejected.mjs', 'await Promise.reject(new Error("late"));')]).stderr,
+    /Error: late/,
+  );
+  assert.match(
+    insitu(['run', at('syntax.cjs', 'const = 1;')]).stderr,
+    /syntax\.cjs:1\nconst = 1;\n(.|\n)*SyntaxError/,
+  );
+  const killed = insitu([
+    'run',
+    at('killed.cjs', 'process.kill(process.pid, "SIGKILL"); setInterval(() => {}, 1000)'),
+  ]);
+  assert.is(killed.signal ?? killed.status, 'SIGKILL');
+  assert.match(
+    insitu(['run', at('writing.cjs', 'require("fs").writeFileSync(__dirname + "/new", "x")')]).stderr,
+    /EROFS|ENOTDIR/,
+  );
+});
+
+bundles('what cannot be bundled, or is none, is said', () => {
+  const say = (...args: string[]) => insitu(args).stderr;
+  const empty = write({ 'readme.txt': '' }, join(directory, 'empty'));
+  const to = join(directory, 'refused.region');
+  assert.match(say('bundle', empty, '-o', to), /empty: has no index\.js to run; want --entry FILE/);
+  assert.match(say('bundle', empty, '-o', to, '--entry', 'x.js'), /has no x\.js to run/);
+  assert.match(say('bundle', join(directory, 'no-such'), '-o', to), /is no directory/);
+  assert.match(say('bundle', empty), /bundle wants -o FILE/);
+  spawnSync('mkfifo', [join(empty, 'fifo')]);
+  assert.match(
+    say('bundle', empty, '-o', to, '--entry', 'readme.txt'),
+    /fifo: is no file, directory or link/,
+  );
+  assert.match(
+    say('bundle', app, '-o', join(directory, 'no-such/x.region')),
+    /^insitu: .*no-such\/x\.region: ENOENT/,
+  );
+  assert.match(say('bundle', app, '-o', '/dev/full'), /^insitu: /);
+  assert.not.ok(existsSync(to));
+  assert.equal(
+    readdirSync(directory).filter((name) => /unfinished|\.insitu-bundle/.test(name)),
+    [],
+  );
+  const other = join(directory, 'other.region');
+  assert.is(insitu(['place', '--create=8M', join(app, 'main.cjs'), other]).status, 0);
+  assert.match(say('run', other), /has no entry app/);
+});
+
+bundles(
+  'one that is replaced goes on where it runs; one that is made again in its own directory holds itself out',
+  () => {
+    const at = write(
+      {
+        'index.js': 'setTimeout(() => console.log(require("./late.js")), 400);',
+        'late.js': 'module.exports = 1',
+      },
+      join(directory, 'replaced'),
+    );
+    const to = join(at, 'own.region');
+    const make = () => insitu(['bundle', at, '-o', to]);
+    assert.is(make().status, 0);
+    const size = statSync(to).size;
+    const running = spawn(process.execPath, [cli, 'run', to], { env, stdio: ['ignore', 'pipe', 2] });
+    return new Promise<void>((resolve, reject) => {
+      let text = '';
+      running.stdout?.on('data', (chunk) => {
+        text += chunk;
+      });
+      running.on('exit', () => {
+        try {
+          assert.is(text, '1\n');
+          assert.is(statSync(to).size, size);
+          assert.is(insitu(['run', to]).stdout, '2\n');
+          resolve();
+        } catch (error) {
+          reject(error);
+        }
+      });
+      setTimeout(() => {
+        write({ 'late.js': 'module.exports = 2' }, at);
+        make();
+      }, 150);
+    });
+  },
+);
+
+bundles('any byte of its tables may be another: an error that says so, or nothing', () => {
+  const small = bundled(
+    write(
+      {
+        'index.js': 'console.log(require("./a"), require("fs").readdirSync(__dirname).length)',
+        'a/index.js': 'module.exports = 1',
+      },
+      join(directory, 'small'),
+    ),
+  );
+  const bytes = readFileSync(small);
+  const start = bytes.indexOf('INSITU\x1aB');
+  const end = bytes.indexOf('console.log', start);
+  const damaged = join(directory, 'damaged.region');
+  const random = seeded(7);
+  for (let at = start; at < end; at += 1 + random(end - start > 200 ? 9 : 1)) {
+    const copy = Buffer.from(bytes);
+    copy[at] = (copy[at] as number) ^ (1 << random(8));
+    writeFileSync(damaged, copy);
+    const { signal, status, stderr } = insitu(['run', damaged]);
+    assert.equal(
+      [signal, status === 0 || /Error|insitu: /.test(stderr)],
+      [null, true],
+      `${at - start}: ${stderr}`,
+    );
+  }
+  truncateSync(damaged, start + 100);
+  assert.match(insitu(['run', damaged]).stderr, /^insitu: .*damaged\.region: /);
 });
 
 bundles.run();

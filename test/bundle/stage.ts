@@ -10,10 +10,11 @@ import { environment } from '../cli/insitu.ts';
 import { reportsAt } from '../hook/stage.ts';
 
 export const directory = mkdtempSync(join(tmpdir(), 'insitu-bundle-'));
+writeFileSync(join(directory, 'package.json'), '{}'); // whatever there is above is not asked
 process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
 
 export const env: NodeJS.ProcessEnv = { ...environment, INSITU_STORE: join(directory, 'store') };
-const cli = fileURLToPath(new URL('../../dist/runtime/cli/main.cjs', import.meta.url));
+export const cli = fileURLToPath(new URL('../../dist/runtime/cli/main.cjs', import.meta.url));
 
 export function write(files: Record<string, string | Buffer>, at: string): string {
   for (const [name, content] of Object.entries(files)) {

@@ -20,56 +20,17 @@ import * as assert from 'uvu/assert';
 import { compileC } from '../build/compile.ts';
 import { environment, insitu } from '../cli/insitu.ts';
 import { directory } from '../wasm/stage.ts';
+import { addonIn, include, threads } from './addon.ts';
 import { hook, type Run, run, script } from './stage.ts';
 
 const addons = suite('hook: addons');
 
-const include = fileURLToPath(new URL('../../node_modules/node-api-headers/include', import.meta.url));
-const source = `
-  #include <node_api.h>
-  #include <stdint.h>
-  int beside(void);
-  static int calls; /* of the process: one for all threads */
-  static napi_value answer(napi_env env, napi_callback_info info) {
-    napi_value value;
-    napi_create_int32(env, beside() * 100 + ++calls, &value);
-    return value;
-  }
-  static napi_value where(napi_env env, napi_callback_info info) {
-    napi_value value;
-    napi_create_bigint_uint64(env, (uint64_t)(uintptr_t)beside, &value);
-    return value;
-  }
-  NAPI_MODULE_INIT() {
-    napi_value function;
-    napi_create_function(env, "answer", NAPI_AUTO_LENGTH, answer, 0, &function);
-    napi_set_named_property(env, exports, "answer", function);
-    napi_create_function(env, "where", NAPI_AUTO_LENGTH, where, 0, &function);
-    napi_set_named_property(env, exports, "where", function);
-    return exports;
-  }`;
 const throwing = `
   #include <node_api.h>
   NAPI_MODULE_INIT() { napi_throw_error(env, "ERR_OWN", "of its own"); return exports; }`;
 
-/** The addon in app/lib/addon.node, and what it needs in app/deps/libbeside.so, which answers `value`. */
-function app(name: string, value = 4): { addon: string; beside: string } {
-  const [at, lib, deps] = ['', 'lib', 'deps'].map((part) => join(directory, name, part)) as [
-    string,
-    string,
-    string,
-  ];
-  for (const path of [at, lib, deps]) mkdirSync(path, { recursive: true });
-  const beside = compileC(`int beside(void) { return ${value}; }`, {
-    ...{ name: 'libbeside.so', kind: 'shared', dir: deps },
-    flags: ['-Wl,-soname,libbeside.so'],
-  });
-  const addon = compileC(source, {
-    ...{ name: 'addon.node', kind: 'shared', dir: lib, libraries: [beside] },
-    flags: [`-I${include}`, '-Wl,-rpath,$ORIGIN/../deps'],
-  });
-  return { addon, beside };
-}
+/** In a directory of this name. */
+const app = (name: string, value?: number) => addonIn(join(directory, name), value);
 
 const storeOf = (name: string) => ({ INSITU_STORE: join(directory, name) });
 /** An install looks at what has just been written for two seconds more, unless its times say that it is older. */
@@ -110,13 +71,8 @@ addons('an addon and what it needs by $ORIGIN are opened from the store, and sho
 });
 
 addons('one of it for all threads, an environment for each', () => {
-  const threads = script(
-    'threads.cjs',
-    `const { Worker, isMainThread } = require('node:worker_threads');
-    console.log(require(process.argv[2]).answer());
-    if (isMainThread) new Worker(__filename, { argv: [process.argv[2]] });`,
-  );
-  const done = run([threads, first.addon], { env });
+  const file = script('threads.cjs', threads);
+  const done = run([file, first.addon], { env });
   assert.equal([done.stdout, done.stderr, opened(done)], ['401\n402\n', '', ['in place', 'in place']]);
 });
 
