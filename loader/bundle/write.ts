@@ -1,16 +1,6 @@
 // An app's files, addons and WebAssembly images into one region, from which it runs (runtime/bundle).
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  fsyncSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, realpathSync, renameSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { sense } from '../backing.ts';
@@ -26,6 +16,7 @@ import type { Entry } from '../store/slot.ts';
 import { AppFile, type Image } from './app-file.ts';
 import { collectApp, type Item } from './collect.ts';
 import { APP } from './layout.ts';
+import { Workshop } from './workshop.ts';
 
 export interface BundleOptions {
   /** File that is run, from the app's root; what package.json calls main, else index.js, if not said. */
@@ -59,37 +50,29 @@ export function bundle(directory: string, region: string, { entry, store }: Bund
   const { images, hidden } = imagesFor(directory, items, store);
   items.push(...hidden);
   const isDevice = statSync(target, { throwIfNoEntry: false })?.isCharacterDevice() ?? false;
-  const made = isDevice ? target : `${target}.${process.pid}.unfinished`;
-  let workshop: string | undefined;
   try {
-    workshop = mkdtempSync(join(isDevice ? tmpdir() : dirname(target), '.insitu-bundle-'));
+    using workshop = new Workshop(isDevice ? tmpdir() : dirname(target));
+    const made = isDevice ? target : join(workshop.directory, 'region');
     const own = ownEntries(items, images);
-    const app = new AppFile(join(workshop, APP), items, images, first);
-    if (isDevice) createRegion(made, { keep: true });
-    else
-      createRegion(made, {
-        size: sizeFor([...own.map(({ path }) => statSync(path).size), app.size]),
-      });
+    const app = new AppFile(join(workshop.directory, APP), items, images, first);
+    const sizes = [...own.map(({ path }) => statSync(path).size), app.size];
+    createRegion(made, isDevice ? { keep: true } : { size: sizeFor(sizes) });
     const placed = placeInRegion(own, made);
     app.finish(new Map(own.map(({ path }, i) => [path, placed[i] as Entry])));
     placeInRegion([{ path: app.path, name: APP }], made);
     if (!isDevice) publish(made, target);
-    const known = new Set(images.map(({ module }) => module.path));
-    return {
-      ...{ region: target, entry: first.path, files: items.filter(({ kind }) => kind === 'file').length },
-      size: isDevice ? sense(target).size : statSync(target).size,
-      libraries: items.filter(({ hasOwnEntry }) => hasOwnEntry).map(({ path }) => path),
-      images: images.map(({ sha256, module }) => ({ sha256, module: module.path })),
-      withoutImage: items
-        .filter(({ format, path }) => format === 'wasm' && !known.has(path))
-        .map(({ path }) => path),
-    };
   } catch (error) {
     throw inFile(region, error);
-  } finally {
-    if (workshop !== undefined) rmSync(workshop, { recursive: true, force: true });
-    if (!isDevice) rmSync(made, { force: true });
   }
+  const known = new Set(images.map(({ module }) => module.path));
+  const pathsOf = (wanted: (item: Item) => boolean) => items.filter(wanted).map(({ path }) => path);
+  return {
+    ...{ region: target, entry: first.path, files: pathsOf(({ kind }) => kind === 'file').length },
+    size: isDevice ? sense(target).size : statSync(target).size,
+    libraries: pathsOf(({ hasOwnEntry }) => hasOwnEntry),
+    images: images.map(({ sha256, module }) => ({ sha256, module: module.path })),
+    withoutImage: pathsOf(({ format, path }) => format === 'wasm' && !known.has(path)),
+  };
 }
 
 function publish(made: string, target: string): void {

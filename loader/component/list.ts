@@ -1,12 +1,12 @@
 // Components of a store: which there are, whether they are whole, and taking them out.
-import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { inFile, LoadError } from '../error.ts';
 import { linkTarget } from '../images/find.ts';
 import { isSha256 } from '../images/layout.ts';
 import { listStore, namesIn, origins } from '../images/list.ts';
 import { type LockOptions, locked } from '../images/lock.ts';
-import { hashOf } from '../images/record.ts';
+import { contentDamage } from '../images/record.ts';
 import { removeModule } from '../images/remove.ts';
 import { bindingPath, componentIndex, componentPath, corePath } from './layout.ts';
 import { type ComponentFacts, factsOf } from './transpile.ts';
@@ -42,15 +42,8 @@ function storedComponent(root: string, sha256: string): StoredComponent {
 function coreDamage(root: string, sha256: string, { cores }: ComponentFacts): StoredComponent['damage'] {
   return cores.flatMap((core, index) => {
     const path = corePath(root, sha256, index);
-    if (statSync(path, { throwIfNoEntry: false }) === undefined) return [{ path, what: 'is gone' }];
-    const fd = openSync(path, 'r');
-    try {
-      return hashOf(fd) === core.sha256
-        ? []
-        : [{ path, what: 'its bytes are not those that were installed' }];
-    } finally {
-      closeSync(fd);
-    }
+    const what = contentDamage(path, core.sha256);
+    return what === undefined ? [] : [{ path, what }];
   });
 }
 

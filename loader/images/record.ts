@@ -1,7 +1,7 @@
 // What an image says of itself behind its last byte: what it was made of and how, and a checksum of everything before
 // it. It comes and goes with the image in one rename, and no loader reads it.
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { LoadError } from '../error.ts';
 import type { ImageArch } from './layout.ts';
 
@@ -54,8 +54,23 @@ export function damageOf(path: string): string | undefined {
   }
 }
 
+/** Reads all of it. @returns what is wrong with a file that is to have this SHA-256; undefined when nothing is */
+export function contentDamage(path: string, sha256: string): string | undefined {
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) return 'is gone';
+  try {
+    const fd = openSync(path, 'r');
+    try {
+      return hashOf(fd) === sha256 ? undefined : 'its bytes are not those that were installed';
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 /** SHA-256 of a file's first bytes, or all, in hexadecimal. */
-export function hashOf(fd: number, end = Number.POSITIVE_INFINITY): string {
+function hashOf(fd: number, end = Number.POSITIVE_INFINITY): string {
   const hash = createHash('sha256');
   const chunk = Buffer.allocUnsafe(1 << 20);
   for (let at = 0; at < end; ) {

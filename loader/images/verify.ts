@@ -1,5 +1,5 @@
 // Whether a store holds what was put into it, read to the last byte, and making it so again.
-import { closeSync, openSync, rmSync, statSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { inFile } from '../error.ts';
 import { removeLeftBehind } from '../store/temporary.ts';
@@ -8,7 +8,7 @@ import { type InstallOptions, install, readStable } from './install.ts';
 import { entryPath, IMAGE_FORMAT, SOURCE } from './layout.ts';
 import { hashes, moduleOf, namesIn, type StoredImage, type StoredModule } from './list.ts';
 import { removeFreeLocks } from './lock.ts';
-import { damageOf, hashOf } from './record.ts';
+import { contentDamage, damageOf } from './record.ts';
 import { removeModule, sweepIndex } from './remove.ts';
 
 export interface Verified extends StoredModule {
@@ -46,7 +46,7 @@ function verifyModule(root: string, sha256: string): Verified {
       damageIn(path) ?? (record?.sha256 === sha256 ? undefined : 'it is the image of another module');
     return what === undefined ? [] : [{ path, what }];
   });
-  const ofSource = sourceDamage(source, sha256);
+  const ofSource = contentDamage(source, sha256);
   if (ofSource !== undefined) damage.unshift({ path: source, what: ofSource });
   if (module.images.length === 0) damage.push({ path: entryPath(root, sha256), what: 'has no image' });
   return { ...module, damage, repair: null };
@@ -55,20 +55,6 @@ function verifyModule(root: string, sha256: string): Verified {
 function damageIn(path: string): string | undefined {
   try {
     return damageOf(path);
-  } catch (error) {
-    return (error as Error).message;
-  }
-}
-
-function sourceDamage(path: string, sha256: string): string | undefined {
-  if (statSync(path, { throwIfNoEntry: false }) === undefined) return 'is gone';
-  try {
-    const fd = openSync(path, 'r');
-    try {
-      return hashOf(fd) === sha256 ? undefined : 'its bytes are not those that were installed';
-    } finally {
-      closeSync(fd);
-    }
   } catch (error) {
     return (error as Error).message;
   }
@@ -91,7 +77,7 @@ async function repair(root: string, module: Verified, options: VerifyOptions): P
 
 function bytesOf(root: string, { sha256, from }: StoredModule): Buffer | undefined {
   for (const path of [join(entryPath(root, sha256), SOURCE), ...from])
-    if (sourceDamage(path, sha256) === undefined) return readStable(path).bytes;
+    if (contentDamage(path, sha256) === undefined) return readStable(path).bytes;
   return undefined;
 }
 

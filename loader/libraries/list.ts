@@ -1,13 +1,13 @@
 // Shared objects of a store: which there are, whether they are whole, and taking them out.
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { inFile } from '../error.ts';
 import { linkTarget } from '../images/find.ts';
 import { isSha256 } from '../images/layout.ts';
 import { namesIn, origins } from '../images/list.ts';
 import { type LockOptions, locked } from '../images/lock.ts';
-import { hashOf } from '../images/record.ts';
+import { contentDamage } from '../images/record.ts';
 import { removeUnfinished } from './install.ts';
 import {
   filePath,
@@ -86,22 +86,9 @@ function damageOf(root: string, { sha256, files }: StoredSet): VerifiedSet['dama
   }
   return files.flatMap((listed) => {
     const file = filePath(root, sha256, listed.file);
-    const what = damageIn(file, listed.sha256);
+    const what = contentDamage(file, listed.sha256);
     return what === undefined ? [] : [{ path: file, what }];
   });
-}
-
-function damageIn(path: string, sha256: string): string | undefined {
-  try {
-    const fd = openSync(path, 'r');
-    try {
-      return hashOf(fd) === sha256 ? undefined : 'its bytes are not those that were installed';
-    } finally {
-      closeSync(fd);
-    }
-  } catch (error) {
-    return (error as Error).message;
-  }
 }
 
 /** What a name, the beginning of a hash, or the path of a file means. */
