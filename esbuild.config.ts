@@ -17,6 +17,7 @@ const entries = [
   'runtime/compare/wasm/sample',
   'loader/store/entry',
   'runtime/wasm/engine',
+  'runtime/bundle/import-main',
   'runtime/hook/learn',
   'runtime/hook/make-code',
   'runtime/hook/namespace',
@@ -201,10 +202,8 @@ for (const { path, text } of outputFiles) add(path, text);
 const cached = {
   namespace: ['chunks/base', 'chunks/namespace', 'runtime/hook/namespace'],
   engine: ['chunks/engine', 'runtime/wasm/engine'],
+  bundle: ['runtime/bundle/attach'],
 };
-const hash = createHash('sha256');
-for (const name of new Set(Object.values(cached).flat()))
-  hash.update(files.get(`${out}/${name}.cjs`) as string);
 const alone = ['hook/register', 'hook/libraries', 'bundle/attach', 'bundle/esm-thread'];
 const { outputFiles: filesAlone } = await build({
   ...options,
@@ -212,6 +211,9 @@ const { outputFiles: filesAlone } = await build({
   entryPoints: alone.map((entry) => `runtime/${entry}.ts`),
 });
 for (const { path, text } of filesAlone) add(path, text);
+const hash = createHash('sha256');
+for (const name of new Set(Object.values(cached).flat()))
+  hash.update(files.get(`${out}/${name}.cjs`) as string);
 const known = JSON.stringify({ id: hash.digest('hex').slice(0, 16), files: cached });
 for (const [file, text] of files) files.set(file, text.replaceAll('__BUNDLE__', `(${known})`));
 

@@ -1,10 +1,24 @@
 // The bytes of an app (layout.ts), put together in a file: contents first, then the tables before them, which say where in
 // the region the rest has been placed.
+
 import { isAscii } from 'node:buffer';
+import { createHash } from 'node:crypto';
 import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
 import { roundUp } from '../store/allocate.ts';
 import type { Item } from './collect.ts';
-import { ASCII, encodeHeader, FORMATS, HEADER, hashOf, IMAGE, KINDS, OWN_ENTRY, RECORD } from './layout.ts';
+import {
+  ASCII,
+  encodeHeader,
+  FORMATS,
+  HEADER,
+  hashOf,
+  IDENTITY,
+  IDENTITY_BYTES,
+  IMAGE,
+  KINDS,
+  OWN_ENTRY,
+  RECORD,
+} from './layout.ts';
 
 /** Of a WebAssembly module of the app. */
 export interface Image {
@@ -32,10 +46,13 @@ export class AppFile {
   readonly path: string;
   /** Bytes. */
   readonly size: number;
+  /** Of scripts in CommonJS, bytes. */
+  readonly scriptSize: number;
   readonly #items: readonly Item[];
   readonly #images: readonly Image[];
   readonly #entry: Item;
   readonly #contents: readonly Content[];
+  readonly #hash = createHash('sha256');
 
   /** Writes the contents of all items. @throws Error of the system call */
   constructor(path: string, items: readonly Item[], images: readonly Image[], entry: Item) {
@@ -48,12 +65,17 @@ export class AppFile {
       let offset = this.#placesOfTables().end;
       this.#contents = this.#items.map((item) => {
         const bytes = contentOf(item);
+        this.#hash.update(bytes);
         for (let put = 0; put < bytes.length; )
           put += writeSync(fd, bytes, put, bytes.length - put, offset + put);
         offset += bytes.length;
         return { offset: offset - bytes.length, size: bytes.length, isAscii: isAscii(bytes) };
       });
       this.size = offset;
+      const sizes = this.#items.map(({ format }, i) =>
+        format === 'commonjs' ? (this.#contents[i]?.size ?? 0) : 0,
+      );
+      this.scriptSize = sizes.reduce((sum, size) => sum + size, 0);
     } finally {
       closeSync(fd);
     }
@@ -62,6 +84,14 @@ export class AppFile {
   /** Writes the tables. @param placed what has an entry of its own, by the path that it was placed from */
   finish(placed: ReadonlyMap<string, Placed>): void {
     const tables = this.#tables(placed);
+    tables.write(
+      this.#hash
+        .update(tables)
+        .digest('hex')
+        .slice(0, 2 * IDENTITY_BYTES),
+      IDENTITY,
+      'hex',
+    );
     const fd = openSync(this.path, O_WRONLY);
     try {
       for (let put = 0; put < tables.length; ) put += writeSync(fd, tables, put, tables.length - put, put);
@@ -89,7 +119,12 @@ export class AppFile {
     const tables = Buffer.alloc(end);
     const numbers = new Map(this.#items.map(({ path }, number) => [path, number]));
     const numberOf = (path: string) => numbers.get(path) as number;
-    encodeHeader({ ...places, images: this.#images.length, entry: numberOf(this.#entry.path) }).copy(tables);
+    encodeHeader({
+      ...places,
+      identity: '',
+      images: this.#images.length,
+      entry: numberOf(this.#entry.path),
+    }).copy(tables);
     const children = childrenOf(this.#items);
     let [nameAt, neededSoFar] = [namesAt, 0];
     for (const [number, item] of this.#items.entries()) {

@@ -12,7 +12,7 @@
 //    32  hash table: offset      u32            24           bytes             f64
 //    36  images: offset          u32            32  time of last change, ms    f64
 //    40  needed: offset          u32            40  first child, or needed     u32
-//    44  reserved                20             44  number of them             u32
+//    44  identity: of all else     16             44  number of them             u32
 //    64  records, hash table, images,
 //        needed, paths, contents             Hash table: numbers of records + 1, 0 where free; linear probing
 //
@@ -42,6 +42,8 @@ export const OWN_ENTRY = 2;
 export const HEADER = 64;
 export const RECORD = 48;
 export const IMAGE = 64;
+/** Where the header has it, and its bytes. */
+export const [IDENTITY, IDENTITY_BYTES] = [44, 16];
 const MAGIC = Buffer.from('INSITU\x1aB', 'latin1');
 const VERSION = 1;
 
@@ -55,6 +57,8 @@ export interface Header {
   hashAt: number;
   imagesAt: number;
   neededAt: number;
+  /** Another one for any other app, in hexadecimal. */
+  identity: string;
 }
 
 export function encodeHeader(header: Header): Buffer {
@@ -73,6 +77,7 @@ export function encodeHeader(header: Header): Buffer {
     neededAt,
   ].entries())
     bytes.writeUInt32LE(value, 8 + 4 * i);
+  bytes.write(header.identity, IDENTITY, 'hex');
   return bytes;
 }
 
@@ -86,6 +91,7 @@ export function decodeHeader(bytes: Buffer, path: string): Header {
   const header: Header = {
     ...{ records: word(12), slots: word(16), entry: word(20), images: word(24) },
     ...{ recordsAt: word(28), hashAt: word(32), imagesAt: word(36), neededAt: word(40) },
+    identity: bytes.toString('hex', IDENTITY, IDENTITY + IDENTITY_BYTES),
   };
   const { records, slots, images, recordsAt, hashAt, imagesAt, neededAt } = header;
   const ends = [

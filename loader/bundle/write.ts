@@ -27,6 +27,8 @@ export interface BundleOptions {
 
 export interface Bundled {
   region: string;
+  /** Of the app's entry in the region, bytes. */
+  place: { start: number; size: number };
   entry: string;
   files: number;
   /** Bytes of the region's file. */
@@ -49,17 +51,20 @@ export function bundle(directory: string, region: string, { entry, store }: Bund
   const first = entryOf(directory, items, entry);
   const { images, hidden } = imagesFor(directory, items, store);
   items.push(...hidden);
+  let place: Bundled['place'];
   const isDevice = statSync(target, { throwIfNoEntry: false })?.isCharacterDevice() ?? false;
   try {
     using workshop = new Workshop(isDevice ? tmpdir() : dirname(target));
     const made = isDevice ? target : join(workshop.directory, 'region');
     const own = ownEntries(items, images);
     const app = new AppFile(join(workshop.directory, APP), items, images, first);
-    const sizes = [...own.map(({ path }) => statSync(path).size), app.size];
+    // With room for V8's code cache of what it runs, of two Nodes (insitu run --warm); what is not used takes no storage.
+    const sizes = [...own.map(({ path }) => statSync(path).size), app.size, 4 * app.scriptSize];
     createRegion(made, isDevice ? { keep: true } : { size: sizeFor(sizes) });
     const placed = placeInRegion(own, made);
     app.finish(new Map(own.map(({ path }, i) => [path, placed[i] as Entry])));
-    placeInRegion([{ path: app.path, name: APP }], made);
+    const [entry] = placeInRegion([{ path: app.path, name: APP }], made) as [Entry];
+    place = { start: entry.offset, size: entry.size };
     if (!isDevice) publish(made, target);
   } catch (error) {
     throw inFile(region, error);
@@ -67,7 +72,7 @@ export function bundle(directory: string, region: string, { entry, store }: Bund
   const known = new Set(images.map(({ module }) => module.path));
   const pathsOf = (wanted: (item: Item) => boolean) => items.filter(wanted).map(({ path }) => path);
   return {
-    ...{ region: target, entry: first.path, files: pathsOf(({ kind }) => kind === 'file').length },
+    ...{ region: target, place, entry: first.path, files: pathsOf(({ kind }) => kind === 'file').length },
     size: isDevice ? sense(target).size : statSync(target).size,
     libraries: pathsOf(({ hasOwnEntry }) => hasOwnEntry),
     images: images.map(({ sha256, module }) => ({ sha256, module: module.path })),

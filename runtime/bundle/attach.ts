@@ -1,5 +1,8 @@
 // An app in a region becomes what this thread runs: its files, its modules, its addons, its WebAssembly.
+import { openSync, writeSync } from 'node:fs';
+import { isMainThread } from 'node:worker_threads';
 import type { AppImage, FileRecord } from '../../loader/bundle/app.ts';
+import { encodeCode, isCodeOf } from '../../loader/bundle/code.ts';
 import { inFile } from '../../loader/error.ts';
 import type { Found } from '../../loader/images/find.ts';
 import { sampleKey } from '../../loader/images/layout.ts';
@@ -9,9 +12,10 @@ import { moduleFile, requireHere } from '../../loader/root.ts';
 import { note } from '../hook/opened.ts';
 import { instantiateAddon } from '../library/addon.ts';
 import type * as Reports from '../library/opened-report.ts';
+import { type Compile, collector, fromCode } from './compiler.ts';
 import { patchModules } from './modules.ts';
 import type { Mount } from './mount.ts';
-import { openApp } from './open.ts';
+import { type OpenApp, openApp } from './open.ts';
 import { patchFs } from './patch-fs.ts';
 
 /** What the rest of the hook asks of it. */
@@ -25,10 +29,23 @@ export const attach = (reference: string): AttachedApp =>
   once('bundle', () => {
     const mount = openApp(reference);
     patchFs(mount);
-    patchModules(mount, reference);
+    patchModules(mount, reference, compilerFor(mount));
     patchDlopen(mount);
     return { imageOf: (bytes: Uint8Array) => imageOf(mount, bytes) };
   });
+
+/** INSITU_BUNDLE_CODE: a file for what V8 makes of the scripts of this process. */
+function compilerFor({ code, app }: OpenApp): Compile {
+  const { INSITU_BUNDLE_CODE: file } = process.env;
+  if (file !== undefined && isMainThread) {
+    delete process.env.INSITU_BUNDLE_CODE; // not of its children
+    const { compile, data } = collector();
+    const write = openSync(file, 'w', 0o600);
+    process.once('exit', () => writeSync(write, encodeCode(app.header.identity, app.header.records, data())));
+    return compile;
+  }
+  return code !== undefined && isCodeOf(code, app.header.identity) ? fromCode(code) : () => undefined;
+}
 
 const partOf = (path: string, { offset, size }: AppImage | FileRecord): string =>
   `${path}@0x${offset.toString(16)}+0x${size.toString(16)}`;

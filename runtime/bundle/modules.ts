@@ -2,10 +2,14 @@
 // Module._resolveFilename, Module._extensions and Module.runMain. ES modules go by module.registerHooks, on Nodes without that
 // by module.register.
 import Module, { createRequire } from 'node:module';
+import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { Script } from 'node:vm';
 import type { FileRecord } from '../../loader/bundle/app.ts';
-import { moduleFile } from '../../loader/root.ts';
+import { moduleFile, requireHere } from '../../loader/root.ts';
+import { type Compile, mayImport } from './compiler.ts';
 import { esmHooks } from './esm.ts';
+import type * as ImportMain from './import-main.ts';
 import type { Mount } from './mount.ts';
 import { isBuiltin, Resolver } from './resolve.ts';
 
@@ -13,6 +17,7 @@ interface Loaded {
   filename?: string;
   paths?: string[];
   exports: unknown;
+  require(path: string): unknown;
   _compile(text: string, filename: string, format?: string): unknown;
 }
 type Extension = (module: Loaded, filename: string) => unknown;
@@ -25,7 +30,9 @@ interface Internals {
     isMain?: boolean,
     options?: { paths?: string[] },
   ): string;
+  _resolveLookupPaths(request: string, parent: Loaded): string[] | null;
   _extensions: Record<string, Extension>;
+  _cache: Record<string, Loaded>;
   _load(request: string, parent: null, isMain: boolean): unknown;
   runMain(main?: string): unknown;
   registerHooks?(hooks: ReturnType<typeof esmHooks>): unknown;
@@ -35,26 +42,29 @@ const internals = Module as unknown as Internals;
 
 const REQUIRE = ['node', 'require', 'module-sync', 'node-addons'];
 
-export function patchModules(mount: Mount, reference: string): void {
+/** @param compile what there is of V8's code cache */
+export function patchModules(mount: Mount, reference: string, compile: Compile): void {
   const resolver = new Resolver(mount);
   patchResolution(mount, resolver);
   const readyForImport = importing(mount, resolver, reference);
-  patchExtensions(mount, readyForImport);
+  patchExtensions(mount, readyForImport, compile);
   patchMain(mount, readyForImport);
 }
 
-/** The hooks of Node 20 are a thread, which takes 50 ms to start: not before something may import. */
+/**
+ * The hooks are there as soon as something may import: those of Node 20 are a thread, which takes 50 ms to start, and later
+ * Nodes ask theirs at each require, too.
+ */
 function importing(mount: Mount, resolver: Resolver, reference: string): () => void {
-  if (internals.registerHooks) {
-    internals.registerHooks(esmHooks(mount, resolver));
-    return () => {};
-  }
   let isReady = false;
   return () => {
     if (isReady) return;
     isReady = true;
-    const file = pathToFileURL(moduleFile('runtime/bundle/esm-thread').replace(/cjs$/, 'mjs'));
-    internals.register?.(file, { data: { reference } });
+    if (internals.registerHooks) internals.registerHooks(esmHooks(mount, resolver));
+    else {
+      const file = pathToFileURL(moduleFile('runtime/bundle/esm-thread').replace(/cjs$/, 'mjs'));
+      internals.register?.(file, { data: { reference } });
+    }
   };
 }
 
@@ -83,7 +93,7 @@ function recordAt(mount: Mount, filename: string): FileRecord | undefined {
   return inner === undefined ? undefined : mount.app.resolve(inner);
 }
 
-function patchExtensions(mount: Mount, readyForImport: () => void): void {
+function patchExtensions(mount: Mount, readyForImport: () => void, compile: Compile): void {
   const { _extensions: extensions } = internals;
   const wrap = (name: string, load: (module: Loaded, filename: string, record: FileRecord) => unknown) => {
     const original = extensions[name] ?? extensions['.js'];
@@ -95,8 +105,10 @@ function patchExtensions(mount: Mount, readyForImport: () => void): void {
   const script = (module: Loaded, filename: string, record: FileRecord) => {
     if (record.format === 'module' && !requiresModules) throw requiredModule(filename);
     const text = withoutMark(mount.textOf(record));
-    if (record.format === 'module' || /\bimport\s*\(/.test(text)) readyForImport();
-    module._compile(text, filename, record.format === 'module' ? 'module' : 'commonjs');
+    const script = record.format === 'module' ? undefined : compile(record.number, text, filename);
+    if (script !== undefined) return run(script, module, filename);
+    if (record.format === 'module' || mayImport(text)) readyForImport();
+    return module._compile(text, filename, record.format === 'module' ? 'module' : 'commonjs');
   };
   wrap('.js', script);
   if (extensions['.mjs']) wrap('.mjs', script);
@@ -108,6 +120,27 @@ function patchExtensions(mount: Mount, readyForImport: () => void): void {
       throw error;
     }
   });
+}
+
+/** As Module._compile does with what it has compiled. */
+function run(script: Script, module: Loaded, filename: string): unknown {
+  const require = Object.assign((path: string) => module.require(path), {
+    resolve: Object.assign(
+      (request: string, options?: object) => internals._resolveFilename(request, module, false, options),
+      { paths: (request: string) => internals._resolveLookupPaths(request, module) },
+    ),
+    main: process.mainModule,
+    extensions: internals._extensions,
+    cache: internals._cache,
+  });
+  const wrapped = script.runInThisContext() as (...args: unknown[]) => unknown;
+  return Reflect.apply(wrapped, module.exports, [
+    module.exports,
+    require,
+    module,
+    filename,
+    dirname(filename),
+  ]);
 }
 
 const requiresModules = Boolean((process.features as { require_module?: boolean }).require_module);
@@ -127,7 +160,8 @@ function patchMain(mount: Mount, readyForImport: () => void): void {
     process.argv[1] = filename;
     if (recordAt(mount, filename)?.format === 'module') {
       readyForImport();
-      return import(pathToFileURL(filename).href);
+      const { importMain } = requireHere(moduleFile('runtime/bundle/import-main')) as typeof ImportMain;
+      return importMain(pathToFileURL(filename).href);
     }
     return internals._load(filename, null, true);
   };

@@ -1,11 +1,14 @@
 // Programs of JavaScript: Node itself is the program that starts in place, with the hook preloaded.
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { mkdtempSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { cachedDataVersionTag } from 'node:v8';
+import { codeName } from '../../loader/bundle/code.ts';
 import { APP } from '../../loader/bundle/layout.ts';
+import type { LoadError } from '../../loader/error.ts';
 import { moduleFile } from '../../loader/root.ts';
-import { locate, readyFor } from '../../loader/store/locate.ts';
-import { openApp } from '../bundle/open.ts';
+import { type Located, locate, readyFor } from '../../loader/store/locate.ts';
+import { encodeReference, openApp } from '../bundle/open.ts';
 import { readReportsIfAny } from '../hook/read.ts';
 import { prepare, type RunOptions, replaceProcess } from '../program/index.ts';
 import { supervise } from '../program/supervise.ts';
@@ -16,17 +19,51 @@ import type { Deliver } from './run.ts';
 export async function runApp(
   region: string,
   args: readonly string[],
-  options: RunOptions,
+  options: RunOptions & { warm: boolean },
   deliver: Deliver,
 ): Promise<number> {
   const path = realpathSync(region);
-  const name = `region:${path}/${APP}`;
-  await readyFor(name);
-  using located = locate(name);
-  const reference = `${path}@0x${located.start.toString(16)}+0x${(located.size ?? 0).toString(16)}`;
-  const { entry } = openApp(reference).app;
+  await readyFor(`region:${path}/${APP}`);
+  using app = locate(`region:${path}/${APP}`);
+  using code = options.warm ? undefined : codeIn(path);
+  const reference = encodeReference(path, extentOf(app), code && extentOf(code));
+  const command = [`${path}/${openApp(reference).app.entry.path}`, ...args];
   process.env.INSITU_BUNDLE = reference;
-  return runScript([`${path}/${entry.path}`, ...args], options, deliver);
+  return options.warm ? runWarm(path, command, options, deliver) : runScript(command, options, deliver);
+}
+
+/** Of an entry, whose size is known. */
+const extentOf = ({ start, size = 0 }: Located) => ({ start, size });
+
+/** Of this Node; undefined where there is none. */
+function codeIn(path: string): Located | undefined {
+  try {
+    return locate(`region:${path}/${codeName(cachedDataVersionTag())}`);
+  } catch (error) {
+    if ((error as LoadError).code === 'ERR_NO_ENTRY') return undefined;
+    throw error;
+  }
+}
+
+/** What V8 makes of the scripts meanwhile goes into the region, also where the program ends with an error. */
+async function runWarm(
+  region: string,
+  command: readonly string[],
+  options: RunOptions,
+  deliver: Deliver,
+): Promise<number> {
+  const { placeInRegion } = await import('../../loader/store/place.ts');
+  const directory = mkdtempSync(join(tmpdir(), 'insitu-warm-'));
+  try {
+    const file = join(directory, 'code');
+    process.env.INSITU_BUNDLE_CODE = file;
+    const status = runScript(command, options, deliver ?? (() => {}));
+    if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0)
+      placeInRegion([{ path: file, name: codeName(cachedDataVersionTag()) }], region);
+    return status;
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
 }
 
 /** Replaces this process, unless a report is wanted. @returns the exit code */

@@ -10,12 +10,13 @@ import { UsageError } from './outcome.ts';
 
 const help = `insitu run: start a program where it is stored.
 
-usage: insitu run [--copy] [--require-in-place] [--report[=json]] [--report-file=PATH] [--dir=HOST[::GUEST]]… FILE args…
+usage: insitu run [--copy] [--require-in-place] [--report[=json]] [--report-file=PATH] [--dir=HOST[::GUEST]]… [--warm] FILE args…
 
   --copy               read it into anonymous memory first, to compare with
   --require-in-place   refuse unless all but its data is mapped from NVM, saying why
   --report[=json]      afterwards, on stderr: how it was started, bytes, faults, where its pages were
   --report-file=PATH   the report there instead, as JSON
+  --warm               of an app in a region: keeps V8's code cache of its scripts there, for later starts on this Node
   --dir=HOST[::GUEST]  lets a WebAssembly program into a directory, under another name if one is said
 
 A JavaScript program (.js, .mjs, .cjs) runs in Node with the hook: its WebAssembly modules and addons start in place. So does
@@ -46,6 +47,7 @@ export async function main(args: readonly string[]): Promise<number> {
       'require-in-place': { type: 'boolean' },
       report: { type: 'string' },
       'report-file': { type: 'string' },
+      warm: { type: 'boolean' },
       dir: { type: 'string', multiple: true },
     },
   );
@@ -58,7 +60,11 @@ export async function main(args: readonly string[]): Promise<number> {
   if (format !== undefined && format !== 'text' && format !== 'json')
     throw new UsageError(`--report=${format} is unknown; want --report or --report=json`);
   const place = values.copy ? 'copy' : 'in-place';
-  const options: RunOptions = { place, requireInPlace: Boolean(values['require-in-place']) };
+  const options = {
+    place,
+    requireInPlace: Boolean(values['require-in-place']),
+    warm: Boolean(values.warm),
+  } as const;
   const deliver = await delivery(format, values['report-file']);
   if (isScript(file)) {
     const { runScript } = await import('./run-script.ts');
@@ -72,7 +78,7 @@ export async function main(args: readonly string[]): Promise<number> {
 export type Deliver = ((report: RunReport | { processes: readonly HookReport[] }) => void) | undefined;
 
 interface Wanted {
-  options: RunOptions;
+  options: RunOptions & { warm: boolean };
   deliver: Deliver;
   /** What --dir says. */
   directories: readonly string[];
@@ -95,6 +101,7 @@ async function runAs(file: string, args: readonly string[], wanted: Wanted): Pro
     const { runWasm } = await import('./run-wasm.ts');
     return runWasm({ path, family, options, args: [file, ...args], directories, deliver });
   }
+  if (options.warm) throw new UsageError(`--warm is for apps of insitu bundle; ${file} is none`);
   if (directories.length > 0) throw new UsageError(`--dir is for WebAssembly programs; ${file} is none`);
   if (deliver === undefined) replaceProcess(start);
   const { supervise } = await import('../program/supervise.ts');

@@ -9,7 +9,7 @@ import { Script } from 'node:vm';
 import { once } from '../../loader/once.ts';
 import { moduleFile } from '../../loader/root.ts';
 
-export type Part = 'namespace' | 'engine';
+export type Part = 'namespace' | 'engine' | 'bundle';
 
 /** Told before the part's entry is required. */
 export interface Loading {
@@ -25,6 +25,10 @@ export const codeFile = (): string | undefined =>
 
 export const filesOf = (part: Part): string[] => (bundle?.files[part] ?? []).map((name) => moduleFile(name));
 
+/** Of all parts: the order of the cached data. */
+export const allFiles = (): string[] =>
+  Object.keys(bundle?.files ?? {}).flatMap((part) => filesOf(part as Part));
+
 /** The cached data of each file: its length in 4 bytes, then itself. */
 export function parse(code: Buffer): Buffer[] {
   const found: Buffer[] = [];
@@ -36,7 +40,7 @@ export function parse(code: Buffer): Buffer[] {
   return found;
 }
 
-/** What `require` of the file makes of it from then on. @returns undefined where the cached data is of no use */
+/** What `require` of the file makes of it from then on, which must not import(). @returns undefined where the cached data is of no use */
 export function evaluate(file: string, cachedData: Buffer | undefined): Script | undefined {
   const source = Module.wrap(readFileSync(file, 'utf8'));
   const script = new Script(source, { filename: file, ...(cachedData && { cachedData }) });
@@ -61,9 +65,9 @@ function fromCache(): Loading {
     ready(part) {
       try {
         cached ??= parse(readFileSync(codeFile() as string));
-        const first = part === 'namespace' ? 0 : filesOf('namespace').length;
-        for (const [i, file] of filesOf(part).entries()) {
-          const data = cached[first + i];
+        const all = allFiles();
+        for (const file of filesOf(part)) {
+          const data = cached[all.indexOf(file)];
           if (data === undefined || evaluate(file, data) === undefined) break;
         }
       } catch {

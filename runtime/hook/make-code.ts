@@ -1,5 +1,5 @@
-// Makes the code cache (code.ts), in a process of its own that runs what most starts run: `node make-code.cjs DIRECTORY` with
-// the store and the module of small.ts in it.
+// Makes the code cache (code.ts), in a process of its own that runs what most starts run: `node make-code.cjs DIRECTORY APP` with
+// the store and the module of small.ts in it, and the app of small-app.ts.
 import { spawnSync } from 'node:child_process';
 import {
   accessSync,
@@ -34,9 +34,10 @@ export async function makeCode(): Promise<boolean> {
   if (!isWritable(dirname(file))) return false;
   const directory = mkdtempSync(join(tmpdir(), 'insitu-code-'));
   try {
+    const { makeApp } = await import('./small-app.ts');
     const { makeSmall } = await import('../compare/wasm/small.ts');
     await makeSmall(directory, false);
-    const args = [moduleFile('runtime/hook/make-code'), directory];
+    const args = [moduleFile('runtime/hook/make-code'), directory, makeApp(directory)];
     const env = {
       ...process.env,
       INSITU: '',
@@ -61,6 +62,14 @@ function isWritable(directory: string): boolean {
   } catch {
     return false; // somebody else's package
   }
+}
+
+/** Runs an app from a region, as V8 then keeps the functions for. */
+function runApp(reference: string): void {
+  loading().ready('bundle');
+  const { attach } = requireHere(moduleFile('runtime/bundle/attach')) as typeof import('../bundle/attach.ts');
+  attach(reference);
+  requireHere(`${reference.slice(0, reference.lastIndexOf('@'))}/index.js`);
 }
 
 /** Compiles, instantiates, calls, grows and clones once, as V8 then keeps the functions for. */
@@ -105,8 +114,8 @@ function write(file: string, scripts: readonly Script[]): void {
     if (!name.startsWith(`${id}-`)) rmSync(join(dirname(file), name), { force: true });
 }
 
-const [, main, directory] = process.argv;
-if (directory !== undefined && main === moduleFile('runtime/hook/make-code')) {
+const [, main, directory, app] = process.argv;
+if (directory !== undefined && app !== undefined && main === moduleFile('runtime/hook/make-code')) {
   const scripts: Script[] = [];
   loading(() => ({
     ready(part) {
@@ -115,5 +124,6 @@ if (directory !== undefined && main === moduleFile('runtime/hook/make-code')) {
   }));
   requireHere(moduleFile('runtime/hook/register'));
   runOnce(directory);
+  runApp(app);
   write(codeFile() as string, scripts);
 }

@@ -120,10 +120,12 @@ function start(): object {
     registerWasm();
     registerDlopen();
   }
-  if (INSITU_BUNDLE !== undefined)
+  if (INSITU_BUNDLE !== undefined) {
+    loading().ready('bundle');
     (requireHere(moduleFile('runtime/bundle/attach')) as typeof import('../bundle/attach.ts')).attach(
       INSITU_BUNDLE,
     );
+  }
   reachChildren(moduleFile('runtime/hook/register'));
   if (INSITU_REPORT) process.once('exit', () => report(INSITU_REPORT));
   return {};

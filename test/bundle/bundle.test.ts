@@ -2,6 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import {
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -210,6 +211,69 @@ bundles('ES modules that are run, exit codes, errors with the file in their trac
     insitu(['run', at('writing.cjs', 'require("fs").writeFileSync(__dirname + "/new", "x")')]).stderr,
     /EROFS|ENOTDIR/,
   );
+});
+
+bundles('V8’s code cache of a warm run is used, for the app that it is of, by the Node that made it', () => {
+  const text = (what: string) => `#!/usr/bin/env node
+    const late = () => '${what}';
+    console.log(late(), require.main === module, this === module.exports, typeof require.resolve.paths('x'));
+    if (process.argv[2]) throw new Error('on purpose');`;
+  const at = write({ 'index.js': text('one') }, join(directory, 'code'));
+  const made = bundled(at);
+  const expected = 'one true true object\n';
+  const entries = () =>
+    JSON.parse(insitu(['region', 'ls', '--json', made]).stdout).entries.map(
+      ({ name }: { name: string }) => name,
+    );
+  assert.equal(entries(), ['app']);
+  const warm = insitu(['run', '--warm', made]);
+  assert.equal([warm.status, warm.stdout, warm.stderr], [0, expected, '']);
+  const [, code] = entries();
+  assert.match(code, /^code-[0-9a-f]{8}$/);
+  const again = insitu(['run', made]);
+  assert.equal([again.stdout, again.stderr], [expected, '']);
+  const flags = insitu(['run', made], { NODE_OPTIONS: '--interpreted-frames-native-stack' });
+  assert.equal([flags.stdout, flags.stderr], [expected, '']);
+  const thrown = insitu(['run', made, 'x']).stderr;
+  assert.match(
+    thrown,
+    /code\.region\/index\.js:4\n.*throw new Error\('on purpose'\);\n +\^(.|\n)*index\.js:4:/,
+  );
+  // Another app of the same lengths in its place: V8 alone would not tell.
+  const cached = join(directory, 'code-entry');
+  const place = JSON.parse(insitu(['region', 'ls', '--json', made]).stdout).entries[1];
+  writeFileSync(cached, readFileSync(made).subarray(place.offset, place.offset + place.size));
+  write({ 'index.js': text('two') }, at);
+  bundled(at);
+  assert.is(insitu(['place', '--name', code, cached, made]).status, 0);
+  assert.is(insitu(['run', made]).stdout, expected.replace('one', 'two'));
+  // A byte of it changed: its checksum says so.
+  assert.is(insitu(['run', '--warm', made]).status, 0);
+  const bytes = readFileSync(made);
+  const { offset, size } = JSON.parse(insitu(['region', 'ls', '--json', made]).stdout).entries[1];
+  for (let i = offset + 60; i < offset + size; i += 101) bytes[i] = (bytes[i] as number) ^ 0x55;
+  writeFileSync(made, bytes);
+  const damaged = insitu(['run', made]);
+  assert.equal([damaged.stdout, damaged.status], [expected.replace('one', 'two'), 0], damaged.stderr);
+});
+
+bundles('one that is killed leaves nothing that the next does not remove', () => {
+  const at = write(
+    { 'index.js': '', 'large.bin': Buffer.alloc(48 << 20, 'x') },
+    join(directory, 'killed-bundle'),
+  );
+  const to = join(directory, 'killed', 'k.region');
+  mkdirSync(join(directory, 'killed'));
+  for (const ms of [250, 300, 350]) {
+    const { signal } = spawnSync(process.execPath, [cli, 'bundle', at, '-o', to], {
+      env,
+      timeout: ms,
+      killSignal: 'SIGKILL',
+    });
+    if (signal === 'SIGKILL') assert.not.ok(existsSync(to));
+  }
+  assert.is(insitu(['bundle', at, '-o', to]).status, 0);
+  assert.equal(readdirSync(join(directory, 'killed')), ['k.region']);
 });
 
 bundles('what cannot be bundled, or is none, is said', () => {
