@@ -1,6 +1,5 @@
 // An app in a region becomes what this thread runs: its files, its modules, its addons, its WebAssembly.
 import { openSync, writeSync } from 'node:fs';
-import { isMainThread } from 'node:worker_threads';
 import type { AppImage, FileRecord } from '../../loader/bundle/app.ts';
 import { encodeCode, isCodeOf } from '../../loader/bundle/code.ts';
 import { inFile } from '../../loader/error.ts';
@@ -37,8 +36,8 @@ export const attach = (reference: string): AttachedApp =>
 /** INSITU_BUNDLE_CODE: a file for what V8 makes of the scripts of this process. */
 function compilerFor({ code, app }: OpenApp): Compile {
   const { INSITU_BUNDLE_CODE: file } = process.env;
-  if (file !== undefined && isMainThread) {
-    delete process.env.INSITU_BUNDLE_CODE; // not of its children
+  delete process.env.INSITU_BUNDLE_CODE; // not of its threads and children
+  if (file !== undefined) {
     const { compile, data } = collector();
     const write = openSync(file, 'w', 0o600);
     process.once('exit', () => writeSync(write, encodeCode(app.header.identity, app.header.records, data())));

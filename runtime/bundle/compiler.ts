@@ -18,7 +18,15 @@ function scriptOf(text: string, filename: string, cachedData?: Buffer): Script {
 }
 
 /** Also what it makes of a text of its own, as TypeScript's `new Function('x', 'return import(x)')`. */
-export const mayImport = (text: string): boolean => /\bimport\s*\(/.test(text);
+export function mayImport(text: string): boolean {
+  if (!/\bimport\s*\(/.test(text)) return false;
+  for (const [, before = ''] of text.matchAll(/^(.*)\bimport\s*\(/gm))
+    if (!OF_A_TYPE.test(before)) return true;
+  return false;
+}
+
+/** In a comment, as `* @param {import('x').Y} name`. */
+const OF_A_TYPE = /^\s*(?:\*\s|\/\/|\/\*).*[{<|,(]\s*(?:typeof\s+)?$/;
 
 /** @param code the entry's bytes, mapped */
 export const fromCode =

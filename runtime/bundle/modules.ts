@@ -1,7 +1,8 @@
 // Node's two module loaders, led to the files of an app. CommonJS goes by what every Node has, and lets others replace:
 // Module._resolveFilename, Module._extensions and Module.runMain. ES modules go by module.registerHooks, on Nodes without that
 // by module.register.
-import Module, { createRequire } from 'node:module';
+import fs from 'node:fs';
+import Module, { createRequire, syncBuiltinESMExports } from 'node:module';
 import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Script } from 'node:vm';
@@ -33,7 +34,7 @@ interface Internals {
   _resolveLookupPaths(request: string, parent: Loaded): string[] | null;
   _extensions: Record<string, Extension>;
   _cache: Record<string, Loaded>;
-  _load(request: string, parent: null, isMain: boolean): unknown;
+  _load(request: string, parent: object | null, isMain: boolean): unknown;
   runMain(main?: string): unknown;
   registerHooks?(hooks: ReturnType<typeof esmHooks>): unknown;
   register?(file: URL, options: { data: unknown }): void;
@@ -49,6 +50,19 @@ export function patchModules(mount: Mount, reference: string, compile: Compile):
   const readyForImport = importing(mount, resolver, reference);
   patchExtensions(mount, readyForImport, compile);
   patchMain(mount, readyForImport);
+  patchLoad();
+}
+
+/** fs/promises is fs.promises, which is made ready when that is asked for (patch-fs.ts). */
+function patchLoad(): void {
+  const isPromises = (request: unknown) => request === 'fs/promises' || request === 'node:fs/promises';
+  const { _load: load } = internals;
+  internals._load = function (request, ...rest) {
+    return isPromises(request) ? fs.promises : Reflect.apply(load, this, [request, ...rest]);
+  };
+  const builtins = process as { getBuiltinModule?: (id: string) => unknown };
+  const { getBuiltinModule: get } = builtins; // since 20.16 and 22.3
+  if (get) builtins.getBuiltinModule = (id) => (isPromises(id) ? fs.promises : get.call(process, id));
 }
 
 /**
@@ -60,6 +74,8 @@ function importing(mount: Mount, resolver: Resolver, reference: string): () => v
   return () => {
     if (isReady) return;
     isReady = true;
+    void fs.promises; // what `import 'node:fs/promises'` gives then
+    syncBuiltinESMExports();
     if (internals.registerHooks) internals.registerHooks(esmHooks(mount, resolver));
     else {
       const file = pathToFileURL(moduleFile('runtime/bundle/esm-thread').replace(/cjs$/, 'mjs'));

@@ -40,13 +40,11 @@ function later(callback: Callback, act: () => unknown): void {
   process.nextTick(callback, ...(results as [unknown]));
 }
 
-export function patchFs(mount: Mount): Files {
+export function patchFs(mount: Mount): void {
   const files = new Files(mount);
   const sync = fs as unknown as Table;
-  const promises = fs.promises as unknown as Table;
   for (const name of Object.keys(files.operations)) {
-    const act = files.operations[name] as (inner: string, path: string, ...rest: unknown[]) => unknown;
-    const attempt = (inner: string, args: unknown[]) => act(inner, `${args[0]}`, ...args.slice(1));
+    const attempt = attemptOf(files, name);
     replace(sync, `${name}Sync`, (original) => (...args: unknown[]) => {
       const inner = mount.inside(args[0]);
       return inner === undefined ? apply(original, fs, args) : attempt(inner, args);
@@ -57,19 +55,45 @@ export function patchFs(mount: Mount): Files {
       if (inner === undefined || callback === undefined) return apply(original, fs, args);
       return later(callback, () => attempt(inner, args.slice(0, -1)));
     });
-    if (name === 'open') continue; // gives a handle there
+  }
+  patchExists(sync, files, mount);
+  patchDescriptors(sync, files);
+  patchCopies(sync, files, mount);
+  patchNative(sync, mount);
+  patchWhenAsked(files, mount);
+}
+
+const attemptOf =
+  (files: Files, name: string) =>
+  (inner: string, args: unknown[]): unknown =>
+    files.operations[name]?.(inner, `${args[0]}`, ...args.slice(1));
+
+/** Node loads fs.promises when it is first asked for, which takes 2 ms. */
+function patchWhenAsked(files: Files, mount: Mount): void {
+  const own = Object.getOwnPropertyDescriptor(fs, 'promises') as PropertyDescriptor;
+  const ready = () => {
+    Object.defineProperty(fs, 'promises', own);
+    patchPromises(fs.promises as unknown as Table, files, mount);
+    syncBuiltinESMExports();
+    return fs.promises;
+  };
+  Object.defineProperty(fs, 'promises', { ...own, get: ready });
+}
+
+function patchPromises(promises: Table, files: Files, mount: Mount): void {
+  for (const name of Object.keys(files.operations)) {
+    if (name === 'open') continue; // gives a handle here
+    const attempt = attemptOf(files, name);
     replace(promises, name, (original) => async (...args: unknown[]) => {
       const inner = mount.inside(args[0]);
       return inner === undefined ? apply(original, fs.promises, args) : attempt(inner, args);
     });
   }
-  patchExists(sync, files, mount);
-  patchDescriptors(sync, files);
-  patchCopies(sync, promises, files, mount);
+  replace(promises, 'copyFile', (original) => async (...args: unknown[]) => {
+    const inner = mount.inside(args[0]);
+    return inner === undefined ? apply(original, fs.promises, args) : copyOut(files, inner, args);
+  });
   patchHandles(promises, files, mount);
-  patchNative(sync, mount);
-  syncBuiltinESMExports();
-  return files;
 }
 
 function patchExists(sync: Table, files: Files, mount: Mount): void {
@@ -156,26 +180,22 @@ function readInto(
 }
 
 /** Out of the app. */
-function patchCopies(sync: Table, promises: Table, files: Files, mount: Mount): void {
-  const copy = (inner: string, [from, to, mode]: unknown[]): undefined => {
-    const isNew = ((mode as number) ?? 0) & fs.constants.COPYFILE_EXCL;
-    const bytes = files.operations.readFile?.(inner, `${from}`) as Buffer;
-    fs.writeFileSync(to as string, bytes, { flag: isNew ? 'wx' : 'w' });
-    return undefined;
-  };
+function copyOut(files: Files, inner: string, [from, to, mode]: unknown[]): undefined {
+  const isNew = ((mode as number) ?? 0) & fs.constants.COPYFILE_EXCL;
+  const bytes = files.operations.readFile?.(inner, `${from}`) as Buffer;
+  fs.writeFileSync(to as string, bytes, { flag: isNew ? 'wx' : 'w' });
+}
+
+function patchCopies(sync: Table, files: Files, mount: Mount): void {
   replace(sync, 'copyFileSync', (original) => (...args: unknown[]) => {
     const inner = mount.inside(args[0]);
-    return inner === undefined ? apply(original, fs, args) : copy(inner, args);
+    return inner === undefined ? apply(original, fs, args) : copyOut(files, inner, args);
   });
   replace(sync, 'copyFile', (original) => (...args: unknown[]) => {
     const inner = mount.inside(args[0]);
     const callback = callbackOf(args);
     if (inner === undefined || callback === undefined) return apply(original, fs, args);
-    return later(callback, () => copy(inner, args.slice(0, -1)));
-  });
-  replace(promises, 'copyFile', (original) => async (...args: unknown[]) => {
-    const inner = mount.inside(args[0]);
-    return inner === undefined ? apply(original, fs.promises, args) : copy(inner, args);
+    return later(callback, () => copyOut(files, inner, args.slice(0, -1)));
   });
 }
 
