@@ -10,7 +10,7 @@ import { moduleFile } from '../../loader/root.ts';
 import { type Located, locate, readyFor } from '../../loader/store/locate.ts';
 import { encodeReference, openApp } from '../bundle/open.ts';
 import { readReportsIfAny } from '../hook/read.ts';
-import { prepare, type RunOptions, replaceProcess } from '../program/index.ts';
+import { prepare, type RunOptions, replaceProcess, type Start } from '../program/index.ts';
 import { supervise } from '../program/supervise.ts';
 import { UsageError } from './outcome.ts';
 import type { Deliver } from './run.ts';
@@ -57,7 +57,7 @@ async function runWarm(
   try {
     const file = join(directory, 'code');
     process.env.INSITU_BUNDLE_CODE = file;
-    const status = runScript(command, options, deliver ?? (() => {}));
+    const status = deliver ? runScript(command, options, deliver) : statusOf(startOf(command, options));
     if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0)
       placeInRegion([{ path: file, name: codeName(cachedDataVersionTag()) }], region);
     return status;
@@ -67,24 +67,29 @@ async function runWarm(
 }
 
 /** Replaces this process, unless a report is wanted. @returns the exit code */
-export function runScript(
-  command: readonly string[],
-  { place, requireInPlace }: RunOptions,
-  deliver: Deliver,
-): number {
-  if (requireInPlace) throw new UsageError('--require-in-place is for programs; of a script see --report');
-  const argv = [...process.execArgv, '--require', moduleFile('runtime/hook/register'), ...command];
-  if (place === 'copy') process.env.INSITU = 'copy';
-  if (deliver === undefined) replaceProcess(prepare(process.execPath, argv, {}));
+export function runScript(command: readonly string[], options: RunOptions, deliver: Deliver): number {
+  if (deliver === undefined) replaceProcess(startOf(command, options));
   const directory = mkdtempSync(join(tmpdir(), 'insitu-run-'));
   try {
     const file = join(directory, 'report');
     process.env.INSITU_REPORT = file;
-    const { exitCode, signal } = supervise(prepare(process.execPath, argv, {}));
-    const reports = readReportsIfAny(file);
-    deliver({ processes: reports });
-    return signal === null ? (exitCode ?? 1) : 128 + signal;
+    const status = statusOf(startOf(command, options));
+    deliver({ processes: readReportsIfAny(file) });
+    return status;
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+function startOf(command: readonly string[], { place, requireInPlace }: RunOptions): Start {
+  if (requireInPlace) throw new UsageError('--require-in-place is for programs; of a script see --report');
+  if (place === 'copy') process.env.INSITU = 'copy';
+  const argv = [...process.execArgv, '--require', moduleFile('runtime/hook/register'), ...command];
+  return prepare(process.execPath, argv, {});
+}
+
+/** When it has ended. */
+function statusOf(start: Start): number {
+  const { exitCode, signal } = supervise(start);
+  return signal === null ? (exitCode ?? 1) : 128 + signal;
 }
