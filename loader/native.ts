@@ -113,7 +113,8 @@ interface Addon {
   fileCapabilities(fd: number): boolean;
   census(address: bigint, length: number): Census;
   imageCensus(image: ImageHandle, bias: bigint): RangeCensus[];
-  view(fd: number, start: number, size: number, path: string): Buffer;
+  /** `unit`: of a device-dax, in bytes: writing to the view ends the process then. */
+  view(fd: number, start: number, size: number, path: string, unit?: number): Buffer;
   openRegion(path: string, flags: number, mode: number): number;
   mapRegion(
     fd: number,

@@ -512,9 +512,12 @@ Napi::Value image_census(const Info& info) {
 }
 
 /// (fd, start, size, path) -> Buffer over a private view of the file. Unmapped when the Buffer is collected.
+/// (fd, start, size, path, unit?): a Buffer over a mapping. unit: of a device-dax, whose views must not be
+/// written to.
 Napi::Value view_file(const Info& info) {
-  auto view =
-      std::make_unique<View>(int_at(info, 0), unsigned_at(info, 1), unsigned_at(info, 2), string_at(info, 3));
+  const uint64_t unit = info[4].IsUndefined() ? 0 : unsigned_at(info, 4);
+  auto view = std::make_unique<View>(int_at(info, 0), unsigned_at(info, 1), unsigned_at(info, 2),
+                                     string_at(info, 3), unit);
   View* raw = view.get();
   auto buffer = Napi::Buffer<uint8_t>::New(
       info.Env(), raw->data(), raw->size(), [](Napi::Env, uint8_t*, View* owned) { delete owned; }, raw);

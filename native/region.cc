@@ -256,15 +256,22 @@ void region_store(uint64_t address, const void* from, uint64_t length) {
     refuse(EIO, "write", "the file lost this page while it was mapped; map it anew");
 }
 
-View::View(int fd, uint64_t start, uint64_t size, std::string path) : size_(size), path_(std::move(path)) {
-  // Private and writable: whatever JavaScript writes stays in this process, and cannot fault.
-  const long got = sys::mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd, start);
+View::View(int fd, uint64_t start, uint64_t size, std::string path, uint64_t unit)
+    : size_(size), path_(std::move(path)) {
+  // Private and writable: whatever JavaScript writes stays in this process, and cannot fault. A device-dax
+  // knows no private mappings, and none of parts of its units.
+  const bool shared = unit != 0;
+  const uint64_t first = shared ? page_down(start, unit) : start;
+  const uint64_t length = shared ? page_up(start + size, unit) - first : size;
+  const long got = shared
+                       ? sys::mmap(0, length, PROT_READ, MAP_SHARED, fd, first)
+                       : sys::mmap(0, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd, first);
   if (sys::failed(got)) refuse(static_cast<int>(-got), "mmap", path_.c_str());
-  data_ = reinterpret_cast<uint8_t*>(got);
+  data_ = reinterpret_cast<uint8_t*>(got) + (start - first);
   guarded_.begin = static_cast<uint64_t>(got);
-  guarded_.end = guarded_.begin + page_up(size, page_size());
+  guarded_.end = guarded_.begin + page_up(length, page_size());
   guarded_.path = path_.c_str();
-  guarded_.file_start = start;
+  guarded_.file_start = first;
   guard(&guarded_);
 }
 

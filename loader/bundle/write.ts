@@ -1,5 +1,5 @@
 // An app's files, addons and WebAssembly images into one region, from which it runs (runtime/bundle).
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, readFileSync, realpathSync, renameSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative, resolve } from 'node:path';
@@ -9,9 +9,11 @@ import { archNow, imageName, sampleKey } from '../images/layout.ts';
 import { listStore } from '../images/list.ts';
 import { native } from '../native.ts';
 import { roundUp, unitOf } from '../store/allocate.ts';
+import { readCatalog } from '../store/catalog.ts';
 import { createRegion } from '../store/create.ts';
 import { METADATA } from '../store/layout.ts';
-import { placeInRegion, type ToPlace } from '../store/place.ts';
+import { placeInRegion, removeEntry, type ToPlace } from '../store/place.ts';
+import { Store } from '../store/region.ts';
 import type { Entry } from '../store/slot.ts';
 import { AppFile, type Image } from './app-file.ts';
 import { collectApp, type Item } from './collect.ts';
@@ -56,7 +58,8 @@ export function bundle(directory: string, region: string, { entry, store }: Bund
   try {
     using workshop = new Workshop(isDevice ? tmpdir() : dirname(target));
     const made = isDevice ? target : join(workshop.directory, 'region');
-    const own = ownEntries(items, images);
+    const prefix = `app-${randomBytes(4).toString('hex')}-`;
+    const own = ownEntries(items, images, prefix);
     const app = new AppFile(join(workshop.directory, APP), items, images, first);
     // With room for V8's code cache of what it runs, of two Nodes (insitu run --warm); what is not used takes no storage.
     const sizes = [...own.map(({ path }) => statSync(path).size), app.size, 4 * app.scriptSize];
@@ -65,7 +68,8 @@ export function bundle(directory: string, region: string, { entry, store }: Bund
     app.finish(new Map(own.map(({ path }, i) => [path, placed[i] as Entry])));
     const [entry] = placeInRegion([{ path: app.path, name: APP }], made) as [Entry];
     place = { start: entry.offset, size: entry.size };
-    if (!isDevice) publish(made, target);
+    if (isDevice) removeOthers(made, prefix);
+    else publish(made, target);
   } catch (error) {
     throw inFile(region, error);
   }
@@ -155,11 +159,23 @@ const hiddenModule = (sha256: string, source: string): Item => ({
   ...{ hasOwnEntry: false, needed: [] },
 });
 
-/** Each path once, under a name that says what it is. */
-function ownEntries(items: readonly Item[], images: readonly Image[]): ToPlace[] {
+/** Each path once, under a name that says what it is, and of which bundle. */
+function ownEntries(items: readonly Item[], images: readonly Image[], prefix: string): ToPlace[] {
   const paths = new Set([
     ...items.filter(({ hasOwnEntry }) => hasOwnEntry).map(({ source }) => source as string),
     ...images.map(({ path }) => path),
   ]);
-  return [...paths].map((path, i) => ({ path, name: `${i}-${basename(path).slice(-200)}` }));
+  return [...paths].map((path, i) => ({ path, name: `${prefix}${i}-${basename(path).slice(-200)}` }));
+}
+
+const OF_BUNDLES = /^(?:app-[0-9a-f]{8}-|code-)/;
+
+/** What earlier bundles have left in a region, which nothing refers to any more. */
+function removeOthers(region: string, prefix: string): void {
+  let names: string[];
+  {
+    using store = new Store(region);
+    names = readCatalog(store).entries.map(({ name }) => name);
+  }
+  for (const name of names) if (OF_BUNDLES.test(name) && !name.startsWith(prefix)) removeEntry(region, name);
 }

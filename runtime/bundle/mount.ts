@@ -2,7 +2,6 @@
 import { basename, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { App, FileRecord } from '../../loader/bundle/app.ts';
-import { native } from '../../loader/native.ts';
 
 export interface Mount {
   readonly app: App;
@@ -17,8 +16,8 @@ export interface Mount {
   textOf(record: FileRecord): string;
 }
 
-/** @param fd of the region */
-export function mountOf(app: App, path: string, fd: number): Mount {
+/** @param view of a part of the region, which nothing writes to */
+export function mountOf(app: App, path: string, view: (start: number, size: number) => Buffer): Mount {
   const name = basename(path);
   const textFrom = (given: unknown): string | undefined => {
     if (typeof given === 'string') return given;
@@ -26,7 +25,7 @@ export function mountOf(app: App, path: string, fd: number): Mount {
     return Buffer.isBuffer(given) ? given.toString() : undefined;
   };
   const viewOf = (record: FileRecord): Buffer =>
-    record.hasOwnEntry ? native.view(fd, record.offset, record.size, path) : app.view(record);
+    record.hasOwnEntry ? view(record.offset, record.size) : app.view(record);
   return {
     app,
     path,

@@ -20,6 +20,13 @@ export function encodeReference(path: string, app: Part, code: Part | undefined)
   return `${path}@${text(app)}${code === undefined ? '' : `,${text(code)}`}`;
 }
 
+/** Nothing writes to it. */
+function viewOf({ fd, path, backing }: OpenFile, start: number, size: number): Buffer {
+  return backing.medium === 'devdax'
+    ? native.view(fd, start, size, path, backing.granule)
+    : native.view(fd, start, size, path);
+}
+
 export interface OpenApp extends Mount {
   /** V8's code cache, mapped. */
   readonly code: Buffer | undefined;
@@ -35,9 +42,9 @@ export function openApp(reference: string): OpenApp {
     const file = new OpenFile(path, start, size); // not by node:fs, which may have the app itself there by now
     const view = (at: number, length: number) => {
       native.lockRange(file.fd, at, length, SHARED, false); // nobody uses its space again meanwhile
-      return native.view(file.fd, at, length, path);
+      return viewOf(file, at, length);
     };
-    const mount = mountOf(new App(view(start, size), path), path, file.fd);
+    const mount = mountOf(new App(view(start, size), path), path, (at, length) => viewOf(file, at, length));
     return { ...mount, code: numbers[2] === undefined ? undefined : view(codeStart, codeSize) };
   } catch (error) {
     throw inFile(path, error);

@@ -30,16 +30,20 @@ const source = `
   }`;
 
 /** The addon in lib/addon.node of a directory, and what it needs in deps/libbeside.so, which answers `value`. */
-export function addonIn(directory: string, value = 4): { addon: string; beside: string } {
+export function addonIn(
+  directory: string,
+  value = 4,
+  more: string[] = [],
+): { addon: string; beside: string } {
   const [lib, deps] = [join(directory, 'lib'), join(directory, 'deps')];
   for (const path of [lib, deps]) mkdirSync(path, { recursive: true });
   const beside = compileC(`int beside(void) { return ${value}; }`, {
     ...{ name: 'libbeside.so', kind: 'shared', dir: deps },
-    flags: ['-Wl,-soname,libbeside.so'],
+    flags: ['-Wl,-soname,libbeside.so', ...more],
   });
   const addon = compileC(source, {
     ...{ name: 'addon.node', kind: 'shared', dir: lib, libraries: [beside] },
-    flags: [`-I${include}`, '-Wl,-rpath,$ORIGIN/../deps'],
+    flags: [`-I${include}`, '-Wl,-rpath,$ORIGIN/../deps', ...more],
   });
   return { addon, beside };
 }

@@ -21,7 +21,7 @@ import { checkReadme } from './table.ts';
 import { twoGuests } from './two-guests.ts';
 
 const MiB = 1 << 20;
-const suites = ['media', 'huge', 'region', 'written', 'sharing', 'startup', 'wasm'];
+const suites = ['media', 'huge', 'region', 'written', 'sharing', 'startup', 'wasm', 'app'];
 const tally = { passed: 0, failed: 0, skipped: 0 };
 
 /** A file of zeros that takes no room until it is written to. */

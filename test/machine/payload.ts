@@ -6,6 +6,7 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { compileC } from '../build/compile.ts';
 import { generateLibrary, generateProgram } from '../build/generate.ts';
+import { addonIn } from '../hook/addon.ts';
 import { makeErofs } from './erofs.ts';
 import { buildRecorder } from './order/recorder.ts';
 
@@ -54,6 +55,12 @@ function relocatedPages(path: string): number[] {
   const pages = [...listed.matchAll(/^([0-9a-f]{16}) /gm)].map(([, offset]) => Number(`0x${offset}`) & ~4095);
   return [...new Set(pages)].sort((a, b) => a - b);
 }
+
+const app = `
+const { answer } = require('./lib/addon.node');
+console.log('ready', process.pid, answer());
+process.stdin.resume();
+`;
 
 export interface Payload {
   directory: string;
@@ -119,6 +126,9 @@ export function buildPayload(): Payload {
   const source = fileURLToPath(new URL('./guest/truth.c', import.meta.url));
   compileC(readFileSync(source, 'utf8'), { name: 'truth', kind: 'static', dir: directory, flags: ['-O1'] });
   writeFileSync(join(directory, 'script.js'), script);
+  addonIn(join(directory, 'app'), 4, hugeFlags);
+  writeFileSync(join(directory, 'app/index.js'), app);
+  writeFileSync(join(directory, 'app/package.json'), '{}');
   buildErofs(directory);
   buildRecorder(directory);
   return {
