@@ -1,5 +1,5 @@
 // A directory for what is being made, beside what it will become, so that a rename makes it that.
-import { closeSync, mkdtempSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, fstatSync, mkdtempSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { native } from '../native.ts';
 
@@ -14,9 +14,14 @@ export class Workshop implements Disposable {
   /** @throws Error of the system call */
   constructor(parent: string) {
     removeLeftBehind(parent);
-    this.directory = mkdtempSync(join(parent, PREFIX));
-    this.#lock = openSync(join(this.directory, 'lock'), 'w');
-    tryLock(this.#lock);
+    for (;;) {
+      this.directory = mkdtempSync(join(parent, PREFIX));
+      this.#lock = openSync(join(this.directory, 'lock'), 'w');
+      tryLock(this.#lock);
+      // Between its making and its lock somebody may have taken it for left behind.
+      if (fstatSync(this.#lock).nlink > 0) return;
+      closeSync(this.#lock);
+    }
   }
 
   [Symbol.dispose](): void {
