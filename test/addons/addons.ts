@@ -2,16 +2,16 @@
 // while their directory is away. They print the same, and every addon is opened in place. Ends with 'N passed, N failed'.
 //   node --import tsx test/addons/addons.ts [--nodes 20,22] [--only NAME]
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import type { HookReport } from '../../runtime/hook/report.ts';
 import { type Node, nodes } from '../wasm/packages/nodes.ts';
-import { cli, here, hook, root, temporaryDirectory } from '../wasm/packages/places.ts';
+import { cli, hook, temporaryDirectory } from '../wasm/packages/places.ts';
+import { makeApp, packages } from './stage.ts';
 
 const { values } = parseArgs({ options: { nodes: { type: 'string' }, only: { type: 'string' } } });
-const packages = ['bcrypt', 'sharp', 'lmdb', 'classic-level', '@node-rs/argon2', 'sodium-native'];
 const directory = temporaryDirectory('insitu-addons-');
 const app = join(directory, 'app');
 const region = join(directory, 'app.region');
@@ -23,24 +23,6 @@ function tell(name: string, wrong: string | undefined): void {
   if (wrong === undefined) passed++;
   else failed++;
   console.log(wrong === undefined ? ` ok  ${name}` : `FAIL ${name}\n${wrong.replace(/^/gm, '     ')}`);
-}
-
-interface Manifest {
-  dependencies?: Record<string, string>;
-  optionalDependencies?: Record<string, string>;
-}
-
-/** A package and all that it depends on, as far as that is installed here. */
-function copyPackage(name: string, from = join(root, 'node_modules')): void {
-  const source = [join(from, name), join(root, 'node_modules', name)].find((path) => existsSync(path));
-  const target = join(app, 'node_modules', name);
-  if (source === undefined || existsSync(target)) return;
-  cpSync(source, target, { recursive: true });
-  const { dependencies, optionalDependencies } = JSON.parse(
-    readFileSync(join(source, 'package.json'), 'utf8'),
-  ) as Manifest;
-  for (const needed of Object.keys({ ...dependencies, ...optionalDependencies }))
-    copyPackage(needed, join(source, 'node_modules'));
 }
 
 const { NODE_OPTIONS: _, ...inherited } = process.env;
@@ -80,9 +62,7 @@ function compare(found: Ended, expected: Ended): string | undefined {
 }
 
 const [here20] = nodes([Number(process.versions.node.split('.')[0])]) as [Node];
-for (const name of packages) copyPackage(name);
-copyFileSync(here('../../addons/jobs.cjs'), join(app, 'jobs.cjs'));
-writeFileSync(join(app, 'package.json'), '{ "name": "app", "main": "jobs.cjs" }');
+makeApp(app);
 for (const args of [
   ['install', app],
   ['bundle', app, '-o', region],
