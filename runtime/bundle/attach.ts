@@ -38,9 +38,11 @@ function compilerFor({ code, app }: OpenApp): Compile {
   const { INSITU_BUNDLE_CODE: file } = process.env;
   delete process.env.INSITU_BUNDLE_CODE; // not of its threads and children
   if (file !== undefined) {
-    const { compile, data } = collector();
+    const { compile, pieces } = collector();
     const write = openSync(file, 'w', 0o600);
-    process.once('exit', () => writeSync(write, encodeCode(app.header.identity, app.header.records, data())));
+    process.once('exit', () =>
+      writeSync(write, encodeCode(app.header.identity, app.header.records, pieces())),
+    );
     return compile;
   }
   return code !== undefined && isCodeOf(code, app.header.identity) ? fromCode(code) : () => undefined;

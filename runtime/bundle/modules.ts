@@ -121,10 +121,11 @@ function patchExtensions(mount: Mount, readyForImport: () => void, compile: Comp
   const script = (module: Loaded, filename: string, record: FileRecord) => {
     if (record.format === 'module' && !requiresModules) throw requiredModule(filename);
     const text = withoutMark(mount.textOf(record));
-    const script = record.format === 'module' ? undefined : compile(record.number, text, filename);
-    if (script !== undefined) return run(script, module, filename);
-    if (record.format === 'module' || mayImport(text)) readyForImport();
-    return module._compile(text, filename, record.format === 'module' ? 'module' : 'commonjs');
+    const isModule = record.format === 'module';
+    const compiled = isModule ? undefined : compile(record.number, text, filename);
+    if (compiled?.mayImport ?? (isModule || mayImport(text))) readyForImport();
+    if (compiled !== undefined) return run(compiled.script, module, filename);
+    return module._compile(text, filename, isModule ? 'module' : 'commonjs');
   };
   wrap('.js', script);
   if (extensions['.mjs']) wrap('.mjs', script);

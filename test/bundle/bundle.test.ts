@@ -217,10 +217,14 @@ bundles('V8’s code cache of a warm run is used, for the app that it is of, by 
   const text = (what: string) => `#!/usr/bin/env node
     const late = () => '${what}';
     console.log(late(), require.main === module, this === module.exports, typeof require.resolve.paths('x'));
+    if (!process.argv[2]) import('./late.mjs').then(({ default: last }) => console.log(last));
     if (process.argv[2]) throw new Error('on purpose');`;
-  const at = write({ 'index.js': text('one') }, join(directory, 'code'));
+  const at = write(
+    { 'index.js': text('one'), 'late.mjs': 'export default "last";' },
+    join(directory, 'code'),
+  );
   const made = bundled(at);
-  const expected = 'one true true object\n';
+  const expected = 'one true true object\nlast\n';
   const entries = () =>
     JSON.parse(insitu(['region', 'ls', '--json', made]).stdout).entries.map(
       ({ name }: { name: string }) => name,
@@ -237,7 +241,7 @@ bundles('V8’s code cache of a warm run is used, for the app that it is of, by 
   const thrown = insitu(['run', made, 'x']).stderr;
   assert.match(
     thrown,
-    /code\.region\/index\.js:4\n.*throw new Error\('on purpose'\);\n +\^(.|\n)*index\.js:4:/,
+    /code\.region\/index\.js:5\n.*throw new Error\('on purpose'\);\n +\^(.|\n)*index\.js:5:/,
   );
   // Another app of the same lengths in its place: V8 alone would not tell.
   const cached = join(directory, 'code-entry');
