@@ -61,8 +61,8 @@ export function bundle(directory: string, region: string, { entry, store }: Bund
     const prefix = `app-${randomBytes(4).toString('hex')}-`;
     const own = ownEntries(items, images, prefix);
     const app = new AppFile(join(workshop.directory, APP), items, images, first);
-    // With room for V8's code cache of what it runs, of two Nodes (insitu run --warm); what is not used takes no storage.
-    const sizes = [...own.map(({ path }) => statSync(path).size), app.size, 4 * app.scriptSize];
+    // With room for V8's code cache, of several Nodes (insitu run --warm); what is not used takes no storage.
+    const sizes = [...own.map(({ path }) => statSync(path).size), app.size, 4 * app.scriptSize + ROOM];
     createRegion(made, isDevice ? { keep: true } : { size: sizeFor(sizes) });
     const placed = placeInRegion(own, made);
     app.finish(new Map(own.map(({ path }, i) => [path, placed[i] as Entry])));
@@ -93,6 +93,8 @@ function publish(made: string, target: string): void {
     closeSync(directory);
   }
 }
+
+const ROOM = 16 << 20;
 
 /** With room for the gaps before what starts at 2 MiB. */
 function sizeFor(sizes: readonly number[]): number {

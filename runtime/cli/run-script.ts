@@ -12,7 +12,7 @@ import { encodeReference, openApp } from '../bundle/open.ts';
 import { readReportsIfAny } from '../hook/read.ts';
 import { prepare, type RunOptions, replaceProcess, type Start } from '../program/index.ts';
 import { supervise } from '../program/supervise.ts';
-import { UsageError } from './outcome.ts';
+import { messageOf, UsageError } from './outcome.ts';
 import type { Deliver } from './run.ts';
 
 /** As runScript, of an app that insitu bundle has put into a region. @throws LoadError ERR_NO_ENTRY of any other region */
@@ -58,8 +58,12 @@ async function runWarm(
     const file = join(directory, 'code');
     process.env.INSITU_BUNDLE_CODE = file;
     const status = deliver ? runScript(command, options, deliver) : statusOf(startOf(command, options));
-    if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0)
+    if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0) return status;
+    try {
       placeInRegion([{ path: file, name: codeName(cachedDataVersionTag()) }], region);
+    } catch (error) {
+      process.stderr.write(`insitu: V8's code cache was not kept: ${messageOf(error)}\n`);
+    }
     return status;
   } finally {
     rmSync(directory, { recursive: true, force: true });
