@@ -207,7 +207,6 @@ const cached = {
 const alone = ['hook/register', 'hook/libraries', 'bundle/attach', 'bundle/esm-thread'];
 const { outputFiles: filesAlone } = await build({
   ...options,
-  packages: 'bundle', // resolve.exports, of a few lines
   entryPoints: alone.map((entry) => `runtime/${entry}.ts`),
 });
 for (const { path, text } of filesAlone) add(path, text);

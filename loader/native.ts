@@ -113,8 +113,10 @@ interface Addon {
   fileCapabilities(fd: number): boolean;
   census(address: bigint, length: number): Census;
   imageCensus(image: ImageHandle, bias: bigint): RangeCensus[];
-  /** `unit`: of a device-dax, in bytes: writing to the view ends the process then. */
-  view(fd: number, start: number, size: number, path: string, unit?: number): Buffer;
+  /** `unit`: of a device-dax, in bytes: writing to the view ends the process then. strict: so do pages that the file has lost. */
+  view(fd: number, start: number, size: number, path: string, unit?: number, strict?: boolean): Buffer;
+  /** A descriptor of a file in memory, at its beginning. */
+  memoryFile(name: string, bytes: Uint8Array, mode: number): number;
   openRegion(path: string, flags: number, mode: number): number;
   mapRegion(
     fd: number,

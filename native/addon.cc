@@ -4,7 +4,9 @@
 // that no objects are built on the load path. Addresses lie below 2^47 and fit a double.
 #include <dlfcn.h>
 #include <napi.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -517,12 +519,32 @@ Napi::Value image_census(const Info& info) {
 Napi::Value view_file(const Info& info) {
   const uint64_t unit = info[4].IsUndefined() ? 0 : unsigned_at(info, 4);
   auto view = std::make_unique<View>(int_at(info, 0), unsigned_at(info, 1), unsigned_at(info, 2),
-                                     string_at(info, 3), unit);
+                                     string_at(info, 3), unit, info[5].IsBoolean() && info[5].ToBoolean());
   View* raw = view.get();
   auto buffer = Napi::Buffer<uint8_t>::New(
       info.Env(), raw->data(), raw->size(), [](Napi::Env, uint8_t*, View* owned) { delete owned; }, raw);
   view.release();
   return buffer;
+}
+
+/// (name, bytes, mode) -> descriptor of a file in memory that holds them (memfd_create(2)).
+Napi::Value memory_file(const Info& info) {
+  if (!info[1].IsTypedArray()) refuse_argument(info.Env(), "argument is not a Uint8Array");
+  const auto bytes = info[1].As<Napi::Uint8Array>();
+  const int fd = memfd_create(string_at(info, 0).c_str(), MFD_CLOEXEC);
+  size_t done = 0;
+  while (fd >= 0 && done < bytes.ByteLength()) {
+    const ssize_t put = write(fd, bytes.Data() + done, bytes.ByteLength() - done);
+    if (put <= 0) break;
+    done += static_cast<size_t>(put);
+  }
+  if (fd >= 0 && done == bytes.ByteLength() && fchmod(fd, static_cast<mode_t>(int_at(info, 2))) == 0 &&
+      lseek(fd, 0, SEEK_SET) == 0)
+    return Napi::Number::New(info.Env(), fd);
+  LoadFailure failure;
+  fail_system(failure, "memfd_create", -errno);
+  if (fd >= 0) close(fd);
+  throw failure;
 }
 
 // ---- regions (the NVM interface)
@@ -823,6 +845,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   set("census", guarded_call<census_of>);
   set("imageCensus", guarded_call<image_census>);
   set("view", guarded_call<view_file>);
+  set("memoryFile", guarded_call<memory_file>);
   set("openRegion", guarded_call<open_region>);
   set("sense", guarded_call<sense_file>);
   set("mapRegion", guarded_call<map_region>);

@@ -256,7 +256,7 @@ void region_store(uint64_t address, const void* from, uint64_t length) {
     refuse(EIO, "write", "the file lost this page while it was mapped; map it anew");
 }
 
-View::View(int fd, uint64_t start, uint64_t size, std::string path, uint64_t unit)
+View::View(int fd, uint64_t start, uint64_t size, std::string path, uint64_t unit, bool strict)
     : size_(size), path_(std::move(path)) {
   // Private and writable: whatever JavaScript writes stays in this process, and cannot fault. A device-dax
   // knows no private mappings, and none of parts of its units.
@@ -272,6 +272,7 @@ View::View(int fd, uint64_t start, uint64_t size, std::string path, uint64_t uni
   guarded_.end = guarded_.begin + page_up(length, page_size());
   guarded_.path = path_.c_str();
   guarded_.file_start = first;
+  guarded_.lenient = !strict;
   guard(&guarded_);
 }
 

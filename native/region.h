@@ -37,11 +37,12 @@ void region_load(uint64_t address, void* to, uint64_t length);
 void region_store(uint64_t address, const void* from, uint64_t length);
 
 /// A private view of a part of a file: readable, and writable without any effect on the file, so that it can
-/// be handed to JavaScript. With a `unit`, a device-dax's: read-only, writing to it is a fault. Pages that
-/// the file loses meanwhile read as zeros and set `damaged`.
+/// be handed to JavaScript. With a `unit`, a device-dax's: read-only, writing to it is a fault. A strict
+/// one's lost pages end the process, as code's do. Pages that the file loses meanwhile read as zeros and set
+/// `damaged`.
 class View {
  public:
-  View(int fd, uint64_t start, uint64_t size, std::string path, uint64_t unit);
+  View(int fd, uint64_t start, uint64_t size, std::string path, uint64_t unit, bool strict);
   ~View();
   View(const View&) = delete;
   uint8_t* data() const { return data_; }

@@ -8,7 +8,7 @@ let hooks: ReturnType<typeof esmHooks> | undefined;
 
 export function initialize({ reference }: { reference: string }): void {
   const mount = openApp(reference);
-  hooks = esmHooks(mount, new Resolver(mount));
+  hooks = esmHooks(mount, new Resolver(mount, () => ['.js', '.json', '.node']));
 }
 
 type Hooks = ReturnType<typeof esmHooks>;

@@ -2,7 +2,7 @@
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { FileRecord } from '../../loader/bundle/app.ts';
 import type { Mount } from './mount.ts';
-import { isBuiltin, type Resolver } from './resolve.ts';
+import { BuiltinTarget, isBuiltin, type Resolver } from './resolve.ts';
 
 interface Resolved {
   url: string;
@@ -29,12 +29,15 @@ export function esmHooks(mount: Mount, resolver: Resolver) {
     if (isBuiltin(specifier)) return undefined;
     if (specifier.startsWith('file:')) {
       const inner = insideOf(specifier);
-      return inner === undefined ? undefined : resolver.import(`${mount.path}/${inner}`, '', conditions);
+      return inner === undefined
+        ? undefined
+        : resolver.import(`${mount.path}/${inner}`, '', new Set(conditions));
     }
     const from = insideOf(parentURL);
     if (from === undefined || URL_START.test(specifier)) return undefined;
-    const path = specifier.replace(/[?#].*$/, (rest) => (/^#/.test(specifier) ? rest : ''));
-    return resolver.import(decodeURI(path), from.slice(0, Math.max(0, from.lastIndexOf('/'))), conditions);
+    const isRelative = /^\.{0,2}\//.test(specifier);
+    const path = isRelative ? decodeURIComponent(specifier.replace(/[?#].*$/, '')) : specifier;
+    return resolver.import(path, from.slice(0, Math.max(0, from.lastIndexOf('/'))), new Set(conditions));
   };
   return {
     /** What `require` asks is answered by Module._resolveFilename (modules.ts). */
@@ -43,9 +46,15 @@ export function esmHooks(mount: Mount, resolver: Resolver) {
       context: ResolveContext,
       next: Next<ResolveContext, R>,
     ): R | Resolved {
-      const record = context.conditions.includes('require') ? undefined : find(specifier, context);
+      let record: FileRecord | undefined;
+      try {
+        record = context.conditions.includes('require') ? undefined : find(specifier, context);
+      } catch (error) {
+        if (error instanceof BuiltinTarget) return next(error.request, context);
+        throw error;
+      }
       if (record === undefined) return next(specifier, context);
-      const [, rest = ''] = /^[^?#]+([?#].*)$/.exec(specifier) ?? [];
+      const [, rest = ''] = (/^(?:\.{0,2}\/|file:)[^?#]*([?#].*)$/.exec(specifier) ?? []) as string[];
       return {
         url: pathToFileURL(mount.pathOf(record)).href + rest,
         format: formatOf(record),

@@ -1,6 +1,7 @@
 // What node:fs answers of the files of an app: each call by itself, at once, as its Sync form would.
 import fs from 'node:fs';
 import type { FileRecord } from '../../loader/bundle/app.ts';
+import { native } from '../../loader/native.ts';
 import { systemError } from './errors.ts';
 import type { Mount } from './mount.ts';
 
@@ -19,26 +20,12 @@ const optionOf = (options: Options, name: string): unknown =>
 const encodingOf = (options: Options): BufferEncoding | undefined =>
   (typeof options === 'string' ? options : optionOf(options, 'encoding')) as BufferEncoding | undefined;
 
-/** A descriptor that a program has of a file; of the kernel's it is one of /dev/null. */
-export interface OpenFile {
-  readonly record: FileRecord;
-  readonly bytes: Buffer;
-  position: number;
-}
-
 export class Files {
   readonly operations: Record<string, Operation>;
-  readonly open = new Map<number, OpenFile>();
   readonly #mount: Mount;
-  /** Of the region: what its files have in common with it. */
-  readonly #statOf: (options?: { bigint: boolean }) => fs.Stats;
-  readonly #openNull: () => number;
 
   constructor(mount: Mount) {
-    const { statSync, openSync } = fs;
     this.#mount = mount;
-    this.#statOf = (options) => statSync(mount.path, options as undefined);
-    this.#openNull = () => openSync('/dev/null', 'r');
     this.operations = {
       access: (inner, path, mode) => this.#access(inner, path, (mode as number) ?? fs.constants.F_OK),
       readFile: (inner, path, options) => this.#readFile(inner, path, options as Options),
@@ -54,14 +41,18 @@ export class Files {
     };
   }
 
-  exists(inner: string): boolean {
-    return this.#mount.app.resolve(inner) !== undefined;
+  exists(inner: string, path: string): boolean {
+    const record = this.#mount.app.resolve(inner);
+    return record !== undefined && !(record.kind === 'file' && path.endsWith('/'));
   }
 
   #existing(inner: string, path: string, call: string, followLast = true): FileRecord {
     const { app } = this.#mount;
     const record = app.resolve(inner, followLast);
-    if (record !== undefined) return record;
+    if (record !== undefined) {
+      if (record.kind === 'file' && path.endsWith('/')) throw systemError('ENOTDIR', call, path);
+      return record;
+    }
     const parent = app.resolve(inner.slice(0, Math.max(0, inner.lastIndexOf('/'))));
     throw systemError(parent?.kind === 'file' ? 'ENOTDIR' : 'ENOENT', call, path);
   }
@@ -106,7 +97,7 @@ export class Files {
   /** The region's, with what is the file's own. */
   statsOf({ number, kind, mode, size, mtimeMs }: FileRecord, options: Options): fs.Stats {
     const isBig = optionOf(options, 'bigint') === true;
-    const stats = this.#statOf({ bigint: isBig }) as unknown as Record<string, unknown>;
+    const stats = this.#mount.statOf({ bigint: isBig }) as unknown as Record<string, unknown>;
     const type = { file: 0o100000, directory: 0o040000, link: 0o120000 }[kind];
     const as = (value: number) => (isBig ? BigInt(Math.trunc(value)) : value);
     const own = { mode: type | (mode & 0o7777), nlink: 1, size, blocks: Math.ceil(size / 512) };
@@ -165,43 +156,11 @@ export class Files {
     return encodingOf(options) === ('buffer' as string) ? Buffer.from(target) : target;
   }
 
+  /** A copy in memory: a descriptor is the kernel's, whoever is handed it. */
   #open(inner: string, path: string, flags: string | number = 'r'): number {
     checkFlags(flags, path);
-    const record = this.#existing(inner, path, 'open');
-    const fd = this.#openNull();
-    const bytes = record.kind === 'file' ? this.#mount.bytesOf(record) : Buffer.alloc(0);
-    this.open.set(fd, { record, bytes, position: 0 });
-    return fd;
-  }
-
-  /** As read(2). @throws Error EISDIR */
-  read(
-    file: OpenFile,
-    to: NodeJS.ArrayBufferView,
-    offset: number,
-    length: number,
-    at: number | null,
-  ): number {
-    if (file.record.kind === 'directory') throw systemError('EISDIR', 'read');
-    const start = at === null ? file.position : at;
-    const target = Buffer.from(to.buffer, to.byteOffset, to.byteLength);
-    const copied = file.bytes.copy(
-      target,
-      offset,
-      Math.min(start, file.bytes.length),
-      Math.min(start + length, file.bytes.length),
-    );
-    if (at === null) file.position += copied;
-    return copied;
-  }
-
-  /** From its position on, as readFile of a descriptor. */
-  readOpen(file: OpenFile, options: Options): string | Buffer {
-    if (file.record.kind === 'directory') throw systemError('EISDIR', 'read');
-    const bytes = file.bytes.subarray(file.position);
-    file.position = file.bytes.length;
-    const encoding = encodingOf(options);
-    return encoding ? bytes.toString(encoding) : Buffer.from(bytes);
+    const record = this.#fileAt(inner, path, 'open');
+    return native.memoryFile(record.path, this.#mount.bytesOf(record), record.mode & 0o777);
   }
 }
 

@@ -12,7 +12,7 @@ import { type Compile, mayImport } from './compiler.ts';
 import { esmHooks } from './esm.ts';
 import type * as ImportMain from './import-main.ts';
 import type { Mount } from './mount.ts';
-import { isBuiltin, Resolver } from './resolve.ts';
+import { BuiltinTarget, isBuiltin, Resolver } from './resolve.ts';
 
 interface Loaded {
   filename?: string;
@@ -41,11 +41,19 @@ interface Internals {
 }
 const internals = Module as unknown as Internals;
 
-const REQUIRE = ['node', 'require', 'module-sync', 'node-addons'];
+/** Those of Node itself, and what --conditions adds. */
+function conditionsOfRequire(): ReadonlySet<string> {
+  const given = [...process.execArgv, ...(process.env.NODE_OPTIONS ?? '').split(/\s+/)];
+  const said = given.flatMap((option, i) => {
+    const [, inline] = /^(?:--conditions|-C)(?:=(.*))?$/.exec(option) ?? [];
+    return inline !== undefined ? [inline] : /^(?:--conditions|-C)$/.test(option) ? [given[i + 1] ?? ''] : [];
+  });
+  return new Set(['node', 'require', ...(requiresModules ? ['module-sync'] : []), 'node-addons', ...said]);
+}
 
 /** @param compile what there is of V8's code cache */
 export function patchModules(mount: Mount, reference: string, compile: Compile): void {
-  const resolver = new Resolver(mount);
+  const resolver = new Resolver(mount, () => Object.keys(internals._extensions));
   patchResolution(mount, resolver);
   const readyForImport = importing(mount, resolver, reference);
   patchExtensions(mount, readyForImport, compile);
@@ -88,6 +96,7 @@ const directoryOf = (inner: string): string => inner.slice(0, Math.max(0, inner.
 
 function patchResolution(mount: Mount, resolver: Resolver): void {
   const original = internals._resolveFilename;
+  const conditions = conditionsOfRequire();
   internals._resolveFilename = function (request, parent, isMain, options) {
     if (typeof request !== 'string' || isBuiltin(request))
       return original.call(this, request, parent, isMain, options);
@@ -96,11 +105,22 @@ function patchResolution(mount: Mount, resolver: Resolver): void {
     const own =
       asking === undefined ? (mount.inside(request) === undefined ? [] : ['']) : [directoryOf(asking)];
     for (const from of directories ?? own) {
-      const found = from === undefined ? undefined : resolver.require(request, from, REQUIRE);
+      const found = from === undefined ? undefined : required(resolver, request, from, conditions);
+      if (typeof found === 'string') return found;
       if (found !== undefined) return mount.pathOf(found);
     }
     return original.call(this, request, parent, isMain, options);
   };
+}
+
+/** A file of the app, or a module of Node's own. */
+function required(resolver: Resolver, request: string, from: string, conditions: ReadonlySet<string>) {
+  try {
+    return resolver.require(request, from, conditions);
+  } catch (error) {
+    if (error instanceof BuiltinTarget) return error.request;
+    throw error;
+  }
 }
 
 /** The record of a file that Node is about to load. */

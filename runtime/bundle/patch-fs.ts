@@ -4,8 +4,8 @@
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { systemError } from './errors.ts';
-import { Files, type OpenFile } from './files.ts';
-import type { Mount } from './mount.ts';
+import { Files } from './files.ts';
+import { type Mount, textOf } from './mount.ts';
 
 type AnyFunction = (...args: never[]) => unknown;
 type Callback = (error: unknown, ...results: unknown[]) => void;
@@ -24,6 +24,9 @@ function replace(target: Table, name: string, make: (original: AnyFunction) => A
   }
   target[name] = made as Table[string];
 }
+
+/** With the path where it leads. */
+const led = (mount: Mount, [path, ...rest]: unknown[]): unknown[] => [mount.outside(path), ...rest];
 
 const callbackOf = (args: unknown[]): Callback | undefined =>
   typeof args.at(-1) === 'function' ? (args.at(-1) as Callback) : undefined;
@@ -47,17 +50,17 @@ export function patchFs(mount: Mount): void {
     const attempt = attemptOf(files, name);
     replace(sync, `${name}Sync`, (original) => (...args: unknown[]) => {
       const inner = mount.inside(args[0]);
-      return inner === undefined ? apply(original, fs, args) : attempt(inner, args);
+      return inner === undefined ? apply(original, fs, led(mount, args)) : attempt(inner, args);
     });
     replace(sync, name, (original) => (...args: unknown[]) => {
       const inner = mount.inside(args[0]);
       const callback = callbackOf(args);
-      if (inner === undefined || callback === undefined) return apply(original, fs, args);
+      if (inner === undefined || callback === undefined) return apply(original, fs, led(mount, args));
       return later(callback, () => attempt(inner, args.slice(0, -1)));
     });
   }
   patchExists(sync, files, mount);
-  patchDescriptors(sync, files);
+  for (const suffix of ['', 'Sync'] as const) patchChanges(sync, suffix, false, files, mount);
   patchCopies(sync, files, mount);
   patchNative(sync, mount);
   patchWhenAsked(files, mount);
@@ -66,7 +69,7 @@ export function patchFs(mount: Mount): void {
 const attemptOf =
   (files: Files, name: string) =>
   (inner: string, args: unknown[]): unknown =>
-    files.operations[name]?.(inner, `${args[0]}`, ...args.slice(1));
+    files.operations[name]?.(inner, textOf(args[0]) as string, ...args.slice(1));
 
 /** Node loads fs.promises when it is first asked for, which takes 2 ms. */
 function patchWhenAsked(files: Files, mount: Mount): void {
@@ -86,7 +89,7 @@ function patchPromises(promises: Table, files: Files, mount: Mount): void {
     const attempt = attemptOf(files, name);
     replace(promises, name, (original) => async (...args: unknown[]) => {
       const inner = mount.inside(args[0]);
-      return inner === undefined ? apply(original, fs.promises, args) : attempt(inner, args);
+      return inner === undefined ? apply(original, fs.promises, led(mount, args)) : attempt(inner, args);
     });
   }
   replace(promises, 'copyFile', (original) => async (...args: unknown[]) => {
@@ -94,89 +97,20 @@ function patchPromises(promises: Table, files: Files, mount: Mount): void {
     return inner === undefined ? apply(original, fs.promises, args) : copyOut(files, inner, args);
   });
   patchHandles(promises, files, mount);
+  patchChanges(promises, '', true, files, mount);
 }
 
 function patchExists(sync: Table, files: Files, mount: Mount): void {
   replace(sync, 'existsSync', (original) => (...args: unknown[]) => {
     const inner = mount.inside(args[0]);
-    return inner === undefined ? apply(original, fs, args) : files.exists(inner);
+    return inner === undefined ? apply(original, fs, args) : files.exists(inner, textOf(args[0]) as string);
   });
   replace(sync, 'exists', (original) => (...args: unknown[]) => {
     const inner = mount.inside(args[0]);
     const callback = callbackOf(args) as ((exists: boolean) => void) | undefined;
     if (inner === undefined || callback === undefined) return apply(original, fs, args);
-    return process.nextTick(callback, files.exists(inner));
+    return process.nextTick(callback, files.exists(inner, textOf(args[0]) as string));
   });
-}
-
-/** (fd, buffer, offset, length, position) in any of the ways that fs.read takes. */
-function readArguments(args: unknown[]): [NodeJS.ArrayBufferView, number, number, number | null] {
-  const isBuffer = ArrayBuffer.isView(args[1]);
-  const options = (isBuffer ? (typeof args[2] === 'object' ? args[2] : undefined) : args[1]) as
-    | Record<string, unknown>
-    | null
-    | undefined;
-  const buffer = (isBuffer ? args[1] : (options?.buffer ?? Buffer.alloc(16384))) as NodeJS.ArrayBufferView;
-  const isPlain = isBuffer && (typeof args[2] !== 'object' || args[2] === null);
-  const named = options ?? {};
-  const offset = Number((isPlain ? args[2] : named.offset) ?? 0);
-  const length = Number((isPlain ? args[3] : named.length) ?? buffer.byteLength - offset);
-  const position = (isPlain ? args[4] : named.position) as number | bigint | null | undefined;
-  const isFromHere = position === null || position === undefined || Number(position) < 0;
-  return [buffer, offset, length, isFromHere ? null : Number(position)];
-}
-
-/** Of descriptors that `open` gave. There are none as a rule. */
-function patchDescriptors(sync: Table, files: Files): void {
-  const fileOf = (fd: unknown): OpenFile | undefined =>
-    files.open.size === 0 ? undefined : files.open.get(fd as number);
-  const operations: Record<string, (file: OpenFile, args: unknown[]) => unknown> = {
-    read: (file, args) => files.read(file, ...readArguments(args)),
-    fstat: (file, args) => files.statsOf(file.record, args[1] as Record<string, unknown> | undefined),
-    readFile: (file, args) => files.readOpen(file, args[1] as string | undefined),
-    readv: (file, [, buffers, position]) =>
-      readInto(files, file, buffers as NodeJS.ArrayBufferView[], position),
-  };
-  for (const [name, act] of Object.entries(operations)) {
-    replace(sync, `${name}Sync`, (original) => (...args: unknown[]) => {
-      const file = fileOf(args[0]);
-      return file === undefined ? apply(original, fs, args) : act(file, args);
-    });
-    replace(sync, name, (original) => (...args: unknown[]) => {
-      const file = fileOf(args[0]);
-      const callback = callbackOf(args);
-      if (file === undefined || callback === undefined) return apply(original, fs, args);
-      const given = args.slice(0, -1);
-      if (name !== 'read') return later(callback, () => act(file, given));
-      const [buffer] = readArguments(given);
-      const into = ArrayBuffer.isView(given[1]) ? given : [given[0], { ...(given[1] as object), buffer }];
-      return later(
-        (error, count) => callback(error, count ?? 0, buffer),
-        () => act(file, into),
-      );
-    });
-  }
-  for (const name of ['close', 'closeSync'])
-    replace(sync, name, (original) => (...args: unknown[]) => {
-      if (files.open.size > 0) files.open.delete(args[0] as number);
-      return apply(original, fs, args);
-    });
-}
-
-function readInto(
-  files: Files,
-  file: OpenFile,
-  buffers: NodeJS.ArrayBufferView[],
-  position: unknown,
-): number {
-  let at = typeof position === 'number' ? position : null;
-  let count = 0;
-  for (const buffer of buffers) {
-    const got = files.read(file, buffer, 0, buffer.byteLength, at);
-    count += got;
-    if (at !== null) at += got;
-  }
-  return count;
 }
 
 /** Out of the app. */
@@ -199,33 +133,80 @@ function patchCopies(sync: Table, files: Files, mount: Mount): void {
   });
 }
 
-/** A handle of /dev/null that answers for the file. */
+/** A handle of the descriptor's file, opened anew: it is the kernel's to say what may be done with it. */
 function patchHandles(promises: Table, files: Files, mount: Mount): void {
   const { open } = fs.promises;
   replace(promises, 'open', (original) => async (...args: unknown[]) => {
     const inner = mount.inside(args[0]);
-    if (inner === undefined) return apply(original, fs.promises, args);
-    const fd = files.operations.open?.(inner, `${args[0]}`, args[1]) as number;
-    const file = files.open.get(fd) as OpenFile;
-    fs.closeSync(fd);
-    const handle = await open('/dev/null', 'r');
-    const own = {
-      read: async (...given: unknown[]) => {
-        const [buffer, offset, length, position] = readArguments([0, ...given]);
-        return { bytesRead: files.read(file, buffer, offset, length, position), buffer };
-      },
-      readFile: async (options?: object) => files.readOpen(file, options as Record<string, unknown>),
-      stat: async (options?: object) => files.statsOf(file.record, options as Record<string, unknown>),
-      createReadStream: (options?: object) => fs.createReadStream(mount.pathOf(file.record), options),
-      readLines: () => {
-        throw systemError('EINVAL', 'read');
-      },
-    };
-    return Object.defineProperties(
-      handle,
-      Object.fromEntries(Object.entries(own).map(([name, value]) => [name, { value, configurable: true }])),
-    );
+    if (inner === undefined) return apply(original, fs.promises, [mount.outside(args[0]), ...args.slice(1)]);
+    const fd = attemptOf(files, 'open')(inner, args) as number;
+    try {
+      return await open(`/proc/self/fd/${fd}`, 'r');
+    } finally {
+      fs.closeSync(fd);
+    }
   });
+}
+
+/** What would change something: by where the path that it changes stands among its arguments. */
+const CHANGING: Record<string, readonly number[]> = {
+  ...{
+    appendFile: [0],
+    chmod: [0],
+    chown: [0],
+    copyFile: [1],
+    cp: [1],
+    lchown: [0],
+    link: [1],
+    lutimes: [0],
+  },
+  ...{
+    mkdir: [0],
+    mkdtemp: [0],
+    rename: [0, 1],
+    rm: [0],
+    rmdir: [0],
+    symlink: [1],
+    truncate: [0],
+    unlink: [0],
+  },
+  ...{ utimes: [0], writeFile: [0] },
+};
+
+/** The app is read-only, and its root is the region itself. */
+function patchChanges(
+  target: Table,
+  suffix: '' | 'Sync',
+  isPromises: boolean,
+  files: Files,
+  mount: Mount,
+): void {
+  for (const [name, places] of Object.entries(CHANGING))
+    replace(target, name + suffix, (original) => (...args: unknown[]) => {
+      const place = places.find((place) => mount.inside(args[place]) !== undefined);
+      if (place === undefined) {
+        const led = args.map((arg, i) => (places.includes(i) ? mount.outside(arg) : arg));
+        return apply(original, isPromises ? fs.promises : fs, led);
+      }
+      const refuse = () => refuseChange(name, args, args[place], files, mount);
+      if (isPromises) return new Promise((resolve) => resolve(refuse()));
+      const callback = suffix === '' ? callbackOf(args) : undefined;
+      return callback === undefined ? refuse() : later(callback, refuse);
+    });
+}
+
+function refuseChange(name: string, args: unknown[], given: unknown, files: Files, mount: Mount): undefined {
+  const path = textOf(given) as string;
+  const isThere = files.exists(mount.inside(given) as string, path);
+  const { recursive } = (name === 'mkdir' && typeof args[1] === 'object' && args[1] ? args[1] : {}) as {
+    recursive?: boolean;
+  };
+  if (recursive && isThere) return undefined;
+  throw systemError(
+    'EROFS',
+    name === 'writeFile' || name === 'appendFile' ? 'open' : name.toLowerCase(),
+    path,
+  );
 }
 
 /** A function of its own on each. */

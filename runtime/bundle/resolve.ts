@@ -1,9 +1,9 @@
 // Which file of an app an import or require means: Node's algorithms (Modules: CommonJS modules, "All together"; ECMAScript
 // modules, "Resolution Algorithm") over what the app's own index says, where Node would ask the file system at each step.
 import { builtinModules } from 'node:module';
-import { exports as exportsOf, imports as importsOf } from 'resolve.exports';
 import type { FileRecord } from '../../loader/bundle/app.ts';
 import type { Mount } from './mount.ts';
+import { mapExports, mapImports } from './package-map.ts';
 
 interface Package {
   name?: string;
@@ -13,18 +13,29 @@ interface Package {
 }
 
 const builtins = new Set(builtinModules);
-const EXTENSIONS = ['.js', '.json', '.node'];
 
 export const isBuiltin = (request: string): boolean => request.startsWith('node:') || builtins.has(request);
+
+/** `imports` maps a request to a module of Node's own. */
+export class BuiltinTarget extends Error {
+  readonly request: string;
+  constructor(request: string) {
+    super(request);
+    this.request = request;
+  }
+}
 
 /** `inner` paths are from the app's root. */
 export class Resolver {
   readonly #mount: Mount;
+  readonly #extensions: () => string[];
   readonly #packages = new Map<string, Package | null>();
   readonly #known = new Map<string, FileRecord | null>();
 
-  constructor(mount: Mount) {
+  /** @param extensions that require adds, in order: what the program has registered by then */
+  constructor(mount: Mount, extensions: () => string[]) {
     this.#mount = mount;
+    this.#extensions = extensions;
   }
 
   /**
@@ -32,7 +43,7 @@ export class Resolver {
    * @param from directory of the file that asks
    * @returns undefined where it is not in the app
    */
-  require(request: string, from: string, conditions: readonly string[]): FileRecord | undefined {
+  require(request: string, from: string, conditions: ReadonlySet<string>): FileRecord | undefined {
     return this.#once(`${request}\0${from}`, () => {
       const inner = this.#mount.inside(request);
       if (inner !== undefined) return this.#asFileOrDirectory(inner, /\/$/.test(request));
@@ -48,7 +59,7 @@ export class Resolver {
   }
 
   /** As import does. */
-  import(request: string, from: string, conditions: readonly string[]): FileRecord | undefined {
+  import(request: string, from: string, conditions: ReadonlySet<string>): FileRecord | undefined {
     return this.#once(`import ${request}\0${from}`, () => {
       if (/^\.{0,2}\//.test(request)) {
         const path = request.startsWith('/') ? this.#mount.inside(request) : join(from, request);
@@ -73,7 +84,7 @@ export class Resolver {
   }
 
   #withExtension(path: string): FileRecord | undefined {
-    for (const extension of EXTENSIONS) {
+    for (const extension of this.#extensions()) {
       const record = this.#file(path + extension);
       if (record !== undefined) return record;
     }
@@ -95,64 +106,54 @@ export class Resolver {
   #bare(
     request: string,
     from: string,
-    conditions: readonly string[],
+    conditions: ReadonlySet<string>,
     find: (path: string) => FileRecord | undefined,
   ): FileRecord | undefined {
     if (request.startsWith('#')) return this.#import(request, from, conditions);
     const name = request.split('/', request.startsWith('@') ? 2 : 1).join('/');
+    const subpath = `.${request.slice(name.length)}`;
+    const hasExports = (value: Package | undefined) => value?.exports !== undefined && value.exports !== null;
     const scope = this.#scopeOf(from);
-    if (scope?.value.exports !== undefined && scope.value.exports !== null && scope.value.name === name)
-      return this.#targets(scope, request, conditions, exportsOf);
+    if (scope !== undefined && hasExports(scope.value) && scope.value.name === name)
+      return this.#exported(scope, request, subpath, conditions);
     for (let at: string | undefined = from; at !== undefined; at = parentOf(at)) {
       if (at === 'node_modules' || at.endsWith('/node_modules')) continue;
       const path = at === '' ? `node_modules/${name}` : `${at}/node_modules/${name}`;
       const value = this.#packageIn(path);
-      if (value?.exports !== undefined && value?.exports !== null)
-        return this.#targets({ path, value }, request, conditions, exportsOf);
+      if (value !== undefined && hasExports(value))
+        return this.#exported({ path, value }, request, subpath, conditions);
       const found = find(`${path}${request.slice(name.length)}`);
       if (found !== undefined) return found;
     }
     return undefined;
   }
 
-  #import(request: string, from: string, conditions: readonly string[]): FileRecord | undefined {
+  #import(request: string, from: string, conditions: ReadonlySet<string>): FileRecord | undefined {
     const scope = this.#scopeOf(from);
-    return scope === undefined ? undefined : this.#targets(scope, request, conditions, importsOf);
+    if (scope === undefined) return undefined;
+    const { imports } = scope.value;
+    const map = typeof imports === 'object' && imports !== null ? (imports as Record<string, unknown>) : {};
+    const target = mapImports(map, request, conditions);
+    if (!target) throw notImported(request, this.#fileOf(scope.path));
+    if ('path' in target) return this.#file(join(scope.path, target.path) ?? '');
+    if (isBuiltin(target.request)) throw new BuiltinTarget(target.request);
+    return this.#bare(target.request, scope.path, conditions, (at) => this.#file(at));
   }
 
   /** @throws TypeError as Node's, where package.json maps a request to nothing */
-  #targets(
-    scope: { path: string; value: Package },
-    request: string,
-    conditions: readonly string[],
-    map: typeof exportsOf | typeof importsOf,
-  ): FileRecord | undefined {
-    for (const target of this.#mapped(scope, request, conditions, map)) {
-      const path = target.startsWith('./') ? join(scope.path, target) : undefined;
-      const found =
-        path === undefined
-          ? this.#bare(target, scope.path, conditions, (at) => this.#file(at))
-          : this.#file(path);
-      if (found !== undefined) return found;
-    }
-    return undefined;
-  }
-
-  #mapped(
+  #exported(
     { path, value }: { path: string; value: Package },
     request: string,
-    conditions: readonly string[],
-    map: typeof exportsOf | typeof importsOf,
-  ): string[] {
-    try {
-      const options = { unsafe: true, conditions: [...conditions] };
-      const targets = map(value as never, request as never, options);
-      if (targets) return targets as string[];
-    } catch {
-      // neither is anything else
-    }
-    const file = `${this.#mount.path}/${path === '' ? '' : `${path}/`}package.json`;
-    throw map === importsOf ? notImported(request, file) : notExported(request, file);
+    subpath: string,
+    conditions: ReadonlySet<string>,
+  ): FileRecord | undefined {
+    const target = mapExports(value.exports, subpath, conditions);
+    if (!target || !('path' in target)) throw notExported(request, this.#fileOf(path));
+    return this.#file(join(path, target.path) ?? '');
+  }
+
+  #fileOf(path: string): string {
+    return `${this.#mount.path}/${path === '' ? '' : `${path}/`}package.json`;
   }
 
   #scopeOf(from: string): { path: string; value: Package } | undefined {
