@@ -111,7 +111,9 @@ function entryOf(directory: string, items: readonly Item[], said: string | undef
     said === undefined ? [mainOf(directory), 'index.js'] : [relative(directory, resolve(directory, said))];
   for (const name of names.filter((name) => name !== undefined))
     for (const path of [name, `${name}.js`, `${name}.cjs`, `${name}.mjs`, `${name}/index.js`]) {
-      const found = items.find((item) => item.path === path.replace(/^\.\//, '') && item.kind === 'file');
+      const named = items.find((item) => item.path === path.replace(/^\.\//, ''));
+      const target = named?.kind === 'link' ? `${named.source}` : named?.path;
+      const found = items.find((item) => item.path === target && item.kind === 'file');
       if (found) return found;
     }
   const text = `has no ${names.filter(Boolean).join(' nor ')} to run; want --entry FILE`;

@@ -1,5 +1,5 @@
-// Which files a shared object needs from where it lies: those that ld.so(8) finds by $ORIGIN in a run path.
-import { statSync } from 'node:fs';
+// Which files a shared object needs from where it lies: those that ld.so(8) finds by $ORIGIN in a run path, and those beside it.
+import { readdirSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { OpenFile } from '../backing.ts';
 import { inFile, LoadError } from '../error.ts';
@@ -32,9 +32,17 @@ export function gather(path: string): Gathered {
       names.add(name);
     }
   }
+  // What it may open by itself, by $ORIGIN or by where it finds itself to be.
+  for (const name of readdirSync(dirname(resolve(path))).sort())
+    if (isOpenable(join(dirname(resolve(path)), name), found)) found.push(join(dirname(resolve(path)), name));
   const directory = found.map(dirname).reduce(common);
   return { directory, files: found.map((file) => relative(directory, file)) };
 }
+
+const isOpenable = (path: string, found: readonly string[]): boolean =>
+  /\.so(?:\.[\d.]+)?$/.test(path) &&
+  !found.includes(path) &&
+  Boolean(statSync(path, { throwIfNoEntry: false })?.isFile());
 
 /** Undefined where another directory comes first, or the system's own are searched. */
 function besideOf(file: string, name: string, directories: readonly string[]): string | undefined {

@@ -1,6 +1,6 @@
 // V8's code cache of an app's scripts: what V8 made of them in a warm run (insitu run --warm) is in the app's region at the next
 // start. A script without, or with a piece that V8 refuses, as it is of another version or other flags, is compiled as ever.
-import { constants, Script } from 'node:vm';
+import { compileFunction, constants, Script } from 'node:vm';
 import { type Piece, pieceOf } from '../../loader/bundle/code.ts';
 
 export interface Compiled {
@@ -44,14 +44,15 @@ function withoutRemark(): void {
 
 /** Also what it makes of a text of its own, as TypeScript's `new Function('x', 'return import(x)')`. */
 export function mayImport(text: string): boolean {
-  if (!/\bimport\s*\(/.test(text)) return false;
-  for (const [, before = ''] of text.matchAll(/^(.*)\bimport\s*\(/gm))
+  if (!IMPORT.test(text)) return false;
+  for (const [, before = ''] of text.matchAll(/^(.*)\bimport\s*(?:\/\*[\s\S]*?\*\/\s*)*\(/gm))
     if (!OF_A_TYPE.test(before)) return true;
   return false;
 }
 
 /** In a comment, as `* @param {import('x').Y} name`. */
-const OF_A_TYPE = /^\s*(?:\*\s|\/\/|\/\*).*[{<|,(]\s*(?:typeof\s+)?$/;
+const OF_A_TYPE = /^\s*(?:\*\s|\/\/|\/\*(?!.*\*\/))(?!.*\*\/).*[{<|,(]\s*(?:typeof\s+)?$/;
+const IMPORT = /\bimport\s*(?:\/\*[\s\S]*?\*\/\s*)*\(/;
 
 /** @param code the entry's bytes, mapped */
 export const fromCode =
@@ -75,6 +76,7 @@ export function collector(): Collector {
     compile(record, text, filename) {
       const imports = mayImport(text);
       if (imports && LOADER === undefined) return undefined;
+      compileFunction(text.replace(/^#!/, '//')); // a text may not close what it is wrapped in
       const compiled = { script: scriptOf(text, filename, imports), mayImport: imports };
       scripts.set(record, compiled);
       return compiled;

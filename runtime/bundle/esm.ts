@@ -20,6 +20,13 @@ interface Source {
 }
 type Next<Context, Result> = (what: string, context: Context) => Result;
 
+/**
+ * Node reads from the text of a CommonJS module which names it exports, and before 24 runs it with a `require` that has hardly
+ * anything. So the text is there to be read, and what runs is what `require` gives. No name is used that it may have for itself.
+ */
+const BY_REQUIRE = 'arguments[2].exports = arguments[2].constructor.insituLoad(arguments[3]); return; ';
+const isWhole = Number(process.versions.node.split('.')[0]) >= 24;
+
 const URL_START = /^[a-z][a-z0-9+.-]*:/i;
 
 export function esmHooks(mount: Mount, resolver: Resolver) {
@@ -71,7 +78,9 @@ export function esmHooks(mount: Mount, resolver: Resolver) {
       if (record?.kind !== 'file') return next(url, context);
       const format = formatOf(record) ?? context.format ?? 'commonjs';
       if (format === 'addon') return { format, shortCircuit: true };
-      const source = format === 'wasm' ? mount.bytesOf(record) : mount.textOf(record);
+      if (format === 'wasm') return { format, source: mount.bytesOf(record), shortCircuit: true };
+      const text = mount.textOf(record);
+      const source = format === 'commonjs' && !isWhole ? BY_REQUIRE + text.replace(/^#!/, '//') : text;
       return { format, source, shortCircuit: true };
     },
   };

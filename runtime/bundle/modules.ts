@@ -25,6 +25,8 @@ type Extension = (module: Loaded, filename: string) => unknown;
 
 /** What of Node's Module is documented in part, and has been as it is since there were ES modules. */
 interface Internals {
+  /** Ours: see esm.ts. */
+  insituLoad?: (filename: string) => unknown;
   _resolveFilename(
     request: string,
     parent?: Loaded | null,
@@ -40,6 +42,7 @@ interface Internals {
   register?(file: URL, options: { data: unknown }): void;
 }
 const internals = Module as unknown as Internals;
+const genuineCompile = (Module.prototype as unknown as Loaded)._compile;
 
 /** Those of Node itself, and what --conditions adds. */
 function conditionsOfRequire(): ReadonlySet<string> {
@@ -63,6 +66,7 @@ export function patchModules(mount: Mount, reference: string, compile: Compile):
 
 /** fs/promises is fs.promises, which is made ready when that is asked for (patch-fs.ts). */
 function patchLoad(): void {
+  internals.insituLoad = (filename) => internals._load(filename, null, false);
   const isPromises = (request: unknown) => request === 'fs/promises' || request === 'node:fs/promises';
   const { _load: load } = internals;
   internals._load = function (request, ...rest) {
@@ -142,7 +146,9 @@ function patchExtensions(mount: Mount, readyForImport: () => void, compile: Comp
     if (record.format === 'module' && !requiresModules) throw requiredModule(filename);
     const text = withoutMark(mount.textOf(record));
     const isModule = record.format === 'module';
-    const compiled = isModule ? undefined : compile(record.number, text, filename);
+    // A program that puts a _compile of its own there wants to see each text.
+    const isPlain = !isModule && module._compile === genuineCompile;
+    const compiled = isPlain ? compile(record.number, text, filename) : undefined;
     if (compiled?.mayImport ?? (isModule || mayImport(text))) readyForImport();
     if (compiled !== undefined) return run(compiled.script, module, filename);
     return module._compile(text, filename, isModule ? 'module' : 'commonjs');
@@ -195,7 +201,8 @@ function patchMain(mount: Mount, readyForImport: () => void): void {
     if (main === undefined || mount.inside(main) === undefined) return original.call(this, main);
     const filename = createRequire(mount.path).resolve(main);
     process.argv[1] = filename;
-    if (recordAt(mount, filename)?.format === 'module') {
+    // Where Node can require ES modules it makes a main program of one by itself.
+    if (recordAt(mount, filename)?.format === 'module' && !requiresModules) {
       readyForImport();
       const { importMain } = requireHere(moduleFile('runtime/bundle/import-main')) as typeof ImportMain;
       return importMain(pathToFileURL(filename).href);
