@@ -1,17 +1,22 @@
 #include "shared.h"
 
+#include <errno.h>
+#include <sys/stat.h>
+
 #include <map>
 #include <memory>
 #include <mutex>
+#include <tuple>
 
 namespace insitu {
 namespace {
 
 /// Recursive: linking one looks for others.
 std::recursive_mutex shared_mutex;
-std::map<std::pair<std::string, uint64_t>, SharedLibrary>& libraries() {
-  static auto* all =
-      new std::map<std::pair<std::string, uint64_t>, SharedLibrary>;  // threads may look during exit
+/// Device and inode of the file, and where in it: a path may lead to another one by now.
+using Key = std::tuple<dev_t, ino_t, uint64_t>;
+std::map<Key, SharedLibrary>& libraries() {
+  static auto* all = new std::map<Key, SharedLibrary>;  // threads may look during exit
   return *all;
 }
 std::map<std::string, LoadedObject>& objects() {
@@ -35,7 +40,13 @@ LoadedObject object_of(const Library& library) {
 
 const SharedLibrary& load_shared(const std::string& path, const LoadOptions& options) {
   const std::lock_guard lock(shared_mutex);
-  const auto key = std::make_pair(path, options.start);
+  struct stat file;
+  if (stat(path.c_str(), &file) != 0) {
+    LoadFailure failure;
+    fail_system(failure, "stat", -errno);
+    throw failure;
+  }
+  const Key key{file.st_dev, file.st_ino, options.start};
   const auto known = libraries().find(key);
   if (known != libraries().end()) return known->second;
   LoadRecord record;

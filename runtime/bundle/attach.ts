@@ -13,8 +13,7 @@ import { instantiateAddon } from '../library/addon.ts';
 import type * as Reports from '../library/opened-report.ts';
 import { type Compile, collector, fromCode } from './compiler.ts';
 import { patchModules } from './modules.ts';
-import type { Mount } from './mount.ts';
-import { type OpenApp, openApp } from './open.ts';
+import { forOthers, type OpenApp, openApp } from './open.ts';
 import { patchFs } from './patch-fs.ts';
 
 /** What the rest of the hook asks of it. */
@@ -28,7 +27,8 @@ export const attach = (reference: string): AttachedApp =>
   once('bundle', () => {
     const mount = openApp(reference);
     patchFs(mount);
-    patchModules(mount, reference, compilerFor(mount));
+    process.env.INSITU_BUNDLE = forOthers(reference, mount);
+    patchModules(mount, process.env.INSITU_BUNDLE, compilerFor(mount));
     patchDlopen(mount);
     return { imageOf: (bytes: Uint8Array) => imageOf(mount, bytes) };
   });
@@ -51,18 +51,18 @@ function compilerFor({ code, app }: OpenApp): Compile {
 const partOf = (path: string, { offset, size }: AppImage | FileRecord): string =>
   `${path}@0x${offset.toString(16)}+0x${size.toString(16)}`;
 
-function imageOf({ app, path, pathOf }: Mount, bytes: Uint8Array): Found | undefined {
+function imageOf({ app, path, pathOf, openPath }: OpenApp, bytes: Uint8Array): Found | undefined {
   const key = sampleKey(bytes.length, (at, length) => bytes.subarray(at, at + length));
   for (const image of app.imagesOf(BigInt(`0x${key.slice(key.lastIndexOf('-') + 1)}`))) {
     const module = app.record(image.module);
     if (module.size !== bytes.length || app.view(module).compare(bytes) !== 0) continue;
-    const part = partOf(path, image);
+    const part = partOf(openPath(), image);
     return { root: path, sha256: image.sha256, image: part, baseline: part, source: pathOf(module) };
   }
   return undefined;
 }
 
-function patchDlopen(mount: Mount): void {
+function patchDlopen(mount: OpenApp): void {
   const { dlopen } = process;
   const descriptor = Object.getOwnPropertyDescriptor(process, 'dlopen');
   const { dlopen: value } = {
@@ -77,10 +77,14 @@ function patchDlopen(mount: Mount): void {
 }
 
 /** One of each for all threads; an environment for each call. */
-function openAddon({ app, path, pathOf }: Mount, record: FileRecord, module: { exports: unknown }): void {
+function openAddon(
+  { app, path, pathOf, openPath }: OpenApp,
+  record: FileRecord,
+  module: { exports: unknown },
+): void {
   const name = pathOf(record);
   const needed = app.needed(record).reverse();
-  const open = (file: FileRecord) => native.loadShared(path, file.offset, file.size);
+  const open = (file: FileRecord) => native.loadShared(openPath(), file.offset, file.size);
   const loaded = (file: FileRecord) => {
     try {
       return open(file);

@@ -101,6 +101,19 @@ function registerWasm(): void {
   }
 }
 
+/** A process that has nothing to do with the app goes on without. @throws LoadError where it is the app */
+function attachApp(reference: string): void {
+  try {
+    loading().ready('bundle');
+    (requireHere(moduleFile('runtime/bundle/attach')) as typeof import('../bundle/attach.ts')).attach(
+      reference,
+    );
+  } catch (error) {
+    const region = reference.slice(0, reference.lastIndexOf('@'));
+    if (process.argv[1]?.startsWith(region)) throw error;
+  }
+}
+
 /** Never in the way of how the program ends. */
 function report(path: string): void {
   try {
@@ -120,12 +133,7 @@ function start(): object {
     registerWasm();
     registerDlopen();
   }
-  if (INSITU_BUNDLE !== undefined) {
-    loading().ready('bundle');
-    (requireHere(moduleFile('runtime/bundle/attach')) as typeof import('../bundle/attach.ts')).attach(
-      INSITU_BUNDLE,
-    );
-  }
+  if (INSITU_BUNDLE !== undefined) attachApp(INSITU_BUNDLE);
   reachChildren(moduleFile('runtime/hook/register'));
   if (INSITU_REPORT) process.once('exit', () => report(INSITU_REPORT));
   return {};
