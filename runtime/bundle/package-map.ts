@@ -1,8 +1,8 @@
 // What `exports` and `imports` of a package.json map a request to (Node's packages; ECMAScript modules, "Resolution
 // Algorithm Specification": PACKAGE_EXPORTS_RESOLVE, PACKAGE_IMPORTS_EXPORTS_RESOLVE, PACKAGE_TARGET_RESOLVE).
 
-/** A path from the package's directory, or the request of another package; null is "not exported". */
-export type Target = { path: string } | { request: string } | null | undefined;
+/** A path from the package's directory, the request of another package, or what is neither; null is "not exported". */
+export type Target = { path: string } | { request: string } | { invalid: string } | null | undefined;
 
 const INVALID = /(?:^|[/\\])(?:\.\.?|node_modules)(?:[/\\]|$)/i;
 
@@ -79,8 +79,8 @@ function ofFirst(
   let last: Target;
   for (const target of targets) {
     const found = targetOf(target, match, conditions, isImports);
-    if (found) return found;
-    if (found === null) last = null;
+    if (found && !('invalid' in found)) return found;
+    if (found !== undefined) last = found;
   }
   return last;
 }
@@ -90,9 +90,8 @@ function ofText(target: string, match: string | undefined, isImports: boolean): 
   if (!target.startsWith('./')) {
     const isRequest =
       isImports && !target.startsWith('../') && !target.startsWith('/') && !target.includes(':/');
-    return isRequest ? { request: whole } : undefined;
+    return isRequest ? { request: whole } : { invalid: target };
   }
-  return INVALID.test(target.slice(2)) || (match !== undefined && INVALID.test(match))
-    ? undefined
-    : { path: whole };
+  const isInvalid = INVALID.test(target.slice(2)) || (match !== undefined && INVALID.test(match));
+  return isInvalid ? { invalid: target } : { path: whole };
 }

@@ -94,7 +94,7 @@ function patchPromises(promises: Table, files: Files, mount: Mount): void {
   }
   replace(promises, 'copyFile', (original) => async (...args: unknown[]) => {
     const inner = mount.inside(args[0]);
-    return inner === undefined ? apply(original, fs.promises, args) : copyOut(files, inner, args);
+    return inner === undefined ? apply(original, fs.promises, led(mount, args)) : copyOut(files, inner, args);
   });
   patchHandles(promises, files, mount);
   patchChanges(promises, '', true, files, mount);
@@ -103,12 +103,14 @@ function patchPromises(promises: Table, files: Files, mount: Mount): void {
 function patchExists(sync: Table, files: Files, mount: Mount): void {
   replace(sync, 'existsSync', (original) => (...args: unknown[]) => {
     const inner = mount.inside(args[0]);
-    return inner === undefined ? apply(original, fs, args) : files.exists(inner, textOf(args[0]) as string);
+    return inner === undefined
+      ? apply(original, fs, led(mount, args))
+      : files.exists(inner, textOf(args[0]) as string);
   });
   replace(sync, 'exists', (original) => (...args: unknown[]) => {
     const inner = mount.inside(args[0]);
     const callback = callbackOf(args) as ((exists: boolean) => void) | undefined;
-    if (inner === undefined || callback === undefined) return apply(original, fs, args);
+    if (inner === undefined || callback === undefined) return apply(original, fs, led(mount, args));
     return process.nextTick(callback, files.exists(inner, textOf(args[0]) as string));
   });
 }
@@ -123,12 +125,12 @@ function copyOut(files: Files, inner: string, [from, to, mode]: unknown[]): unde
 function patchCopies(sync: Table, files: Files, mount: Mount): void {
   replace(sync, 'copyFileSync', (original) => (...args: unknown[]) => {
     const inner = mount.inside(args[0]);
-    return inner === undefined ? apply(original, fs, args) : copyOut(files, inner, args);
+    return inner === undefined ? apply(original, fs, led(mount, args)) : copyOut(files, inner, args);
   });
   replace(sync, 'copyFile', (original) => (...args: unknown[]) => {
     const inner = mount.inside(args[0]);
     const callback = callbackOf(args);
-    if (inner === undefined || callback === undefined) return apply(original, fs, args);
+    if (inner === undefined || callback === undefined) return apply(original, fs, led(mount, args));
     return later(callback, () => copyOut(files, inner, args.slice(0, -1)));
   });
 }
@@ -215,7 +217,7 @@ function patchNative(sync: Table, mount: Mount): void {
     const ours = sync[name] as Table[string];
     replace(ours as unknown as Table, 'native', (original) => (...args: unknown[]) => {
       const isInside = mount.inside(args[0]) !== undefined;
-      return apply(isInside ? ours : original, fs, args);
+      return apply(isInside ? ours : original, fs, led(mount, args));
     });
   }
 }

@@ -135,6 +135,7 @@ export class Resolver {
     const map = typeof imports === 'object' && imports !== null ? (imports as Record<string, unknown>) : {};
     const target = mapImports(map, request, conditions);
     if (!target) throw notImported(request, this.#fileOf(scope.path));
+    if ('invalid' in target) throw invalidTarget(request, target.invalid, this.#fileOf(scope.path));
     if ('path' in target) return this.#file(join(scope.path, target.path) ?? '');
     if (isBuiltin(target.request)) throw new BuiltinTarget(target.request);
     return this.#bare(target.request, scope.path, conditions, (at) => this.#file(at));
@@ -148,6 +149,7 @@ export class Resolver {
     conditions: ReadonlySet<string>,
   ): FileRecord | undefined {
     const target = mapExports(value.exports, subpath, conditions);
+    if (target && 'invalid' in target) throw invalidTarget(request, target.invalid, this.#fileOf(path));
     if (!target || !('path' in target)) throw notExported(request, this.#fileOf(path));
     return this.#file(join(path, target.path) ?? '');
   }
@@ -183,6 +185,11 @@ function notExported(request: string, file: string): TypeError {
       ? `No "exports" main defined in ${file}`
       : `Package subpath './${inner.join('/')}' is not defined by "exports" in ${file}`;
   return Object.assign(new TypeError(text), { code: 'ERR_PACKAGE_PATH_NOT_EXPORTED' });
+}
+
+function invalidTarget(request: string, target: string, file: string): Error {
+  const text = `Invalid target ${JSON.stringify(target)} defined for '${request}' in the package config ${file}`;
+  return Object.assign(new Error(text), { code: 'ERR_INVALID_PACKAGE_TARGET' });
 }
 
 function notImported(request: string, file: string): TypeError {

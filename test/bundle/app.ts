@@ -1,7 +1,7 @@
 // What the app of the tests does: whatever programs do with their own files, said in lines that hold no path.
 export const files: Record<string, string> = {
   'package.json':
-    '{ "name": "app", "main": "./main.cjs", "imports": { "#inner/*": "./inner/*.cjs" }, "exports": { "./self": "./self.cjs" } }',
+    '{ "name": "app", "main": "./main.cjs", "imports": { "#inner/*": "./inner/*.cjs", "#path": "path" }, "exports": { "./self": "./self.cjs" } }',
   'data/text.txt': 'a text\nof lines é\n',
   'data/more/deep.txt': 'deep',
   'self.cjs': 'module.exports = "itself";',
@@ -26,6 +26,15 @@ export const files: Record<string, string> = {
     '{ "name": "@scope/pkg", "type": "module", "exports": "./index.js" }',
   'node_modules/@scope/pkg/index.js':
     'import old, { named } from "old"; import { x } from "dual/deep/x.js"; export default [old.inner, named, x].join();',
+  'node_modules/alias/package.json': '{ "name": "by-another-name", "exports": "./i.js" }',
+  'node_modules/alias/i.js': 'module.exports = "alias";',
+  'node_modules/nested/package.json':
+    '{ "exports": { ".": { "node": { "import": "./i.mjs" }, "default": "./d.js" }, "./x?y": "./d.js", "./out": "./../alias/i.js", "./*": "./*.js", "./no/*": null } }',
+  'node_modules/nested/i.mjs': 'export default "by import";',
+  'node_modules/nested/d.js': 'module.exports = "by default";',
+  'whole.cjs': `#!/usr/bin/env node
+    const process = 1, Symbol = 2, globalThis = 3;
+    exports.has = [typeof require.cache, typeof require.extensions, typeof require.resolve.paths, require.cache[__filename] === module].join();`,
   'module.mjs': `
     import fs, { readFileSync } from 'node:fs';
     import { readFile } from 'node:fs/promises';
@@ -33,6 +42,10 @@ export const files: Record<string, string> = {
     import { kind, other } from 'dual';
     import { by } from './syntax.js';
     import one from '#inner/one';
+    import join from '#path';
+    import nested from 'nested';
+    import alias from 'alias';
+    import { has } from './whole.cjs';
     export default async function () {
       const text = readFileSync(new URL('./data/text.txt', import.meta.url), 'utf8');
       const same = await readFile(new URL('data/text.txt', import.meta.url), 'utf8');
@@ -40,7 +53,7 @@ export const files: Record<string, string> = {
       const { default: json } = await import('./value.json', { with: { type: 'json' } });
       const missing = await import('./none.mjs').catch(({ code }) => code);
       const unknown = await import('no-such-package').catch(({ code }) => code);
-      return [text === same, scoped, kind, other, by, one, late.default, late.url, json.value, missing, unknown, fs.existsSync(new URL('.', import.meta.url))];
+      return [join.join('a', 'b'), nested, alias, has, text === same, scoped, kind, other, by, one, late.default, late.url, json.value, missing, unknown, fs.existsSync(new URL('.', import.meta.url))];
     }`,
   'late.mjs': 'export default "late"; export const url = import.meta.url.replace(/^.*\\//, "");',
   'thread.mjs': `
@@ -65,7 +78,11 @@ export const files: Record<string, string> = {
       say(path.relative(__dirname, require.resolve('old')), path.relative(__dirname, require.resolve('./data/text.txt')), failing(() => require('./none')), failing(() => require('dual/lib/x.js')));
       say(require.resolve('dual', { paths: [at('node_modules/old/lib')] }).split('/').at(-1), require('node:module').createRequire(at('x.js'))('old').named);
       say(require.cache[__filename] === module, module.paths[0] === at('node_modules'), module.children.length > 3);
+      say(require('nested'), require('alias'), require('nested/x?y'), failing(() => require('nested/out')), failing(() => require('nested/no/d')), require('nested/d'));
       // what is there
+      const { parentPath, path: parent } = fs.readdirSync(new URL('./data/', pathToFileURL(__filename)), { withFileTypes: true })[0];
+      say(path.relative(__dirname, parentPath ?? parent), fs.existsSync(__dirname + '/../package.json'), fs.existsSync(at('data/text.txt') + '/'), failing(() => fs.statSync(at('data/text.txt') + '/')), fs.existsSync(new URL('file:///a%2Fb')));
+      fs.mkdirSync(at('data'), { recursive: true });
       const names = (entries) => entries.map((entry) => typeof entry === 'string' ? entry : [entry.name, entry.isDirectory(), entry.isFile()].join(':')).sort().join(' ');
       say(names(fs.readdirSync(at('data'))), names(fs.readdirSync(at('data'), { withFileTypes: true })), names(await fs.promises.readdir(at('data'))));
       if (+process.versions.node.split('.')[0] > 20) say(names(fs.readdirSync(at('data'), { recursive: true })));
@@ -86,6 +103,16 @@ export const files: Record<string, string> = {
       const handle = await fs.promises.open(at('data/text.txt'));
       say((await handle.read(Buffer.alloc(4))).bytesRead, (await handle.stat()).size, (await handle.readFile('utf8')).length);
       await handle.close();
+      say(await promised(() => handle.read(Buffer.alloc(4))));
+      const lined = await fs.promises.open(at('data/text.txt'));
+      for await (const line of lined.readLines()) say(line);
+      const again = await fs.promises.open(at('data/text.txt'));
+      const [one, two] = [Buffer.alloc(2), Buffer.alloc(3)];
+      say((await again.readv([one, two])).bytesRead, one + two, fs.fstatSync(again.fd).size);
+      for await (const chunk of again.createReadStream({ encoding: 'utf8' })) say(chunk.length);
+      const given = fs.openSync(at('data/text.txt'));
+      say(execFileSync('cat', { stdio: [given, 'pipe', 'inherit'] }).length);
+      fs.closeSync(given);
       let streamed = '';
       for await (const chunk of fs.createReadStream(at('data/text.txt'), { encoding: 'utf8', start: 2, end: 6 })) streamed += chunk;
       say(streamed);

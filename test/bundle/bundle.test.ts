@@ -2,6 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import {
   existsSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -55,6 +56,73 @@ bundles('an app sees and does the same as from its directory, which is not neede
   renameSync(`${app}.away`, app);
   assert.equal([plain.status, plain.stderr], [0, '']);
   assert.equal([placed.status, placed.stderr, placed.stdout], [0, '', plain.stdout]);
+});
+
+bundles('nothing of it can be changed, the region itself least of all', () => {
+  const changes = `
+    const fs = require('node:fs');
+    const outside = process.env.OUT + '/outside';
+    fs.writeFileSync(outside, 'x');
+    const tried = [];
+    for (const at of [__dirname, __filename, __dirname + '/new'])
+      for (const [name, ...args] of [['writeFileSync', at, 'x'], ['appendFileSync', at, 'x'], ['unlinkSync', at], ['rmSync', at, { force: true, recursive: true }],
+        ['renameSync', outside, at], ['renameSync', at, outside], ['copyFileSync', outside, at], ['truncateSync', at], ['chmodSync', at, 0], ['mkdirSync', at], ['rmdirSync', at],
+        ['symlinkSync', outside, at], ['linkSync', outside, at], ['utimesSync', at, 0, 0], ['openSync', at, 'w'], ['mkdtempSync', at + '/'], ['cpSync', outside, at]])
+        try { fs[name](...args); tried.push(name + ' done'); } catch ({ code }) { if (code !== 'EROFS') tried.push(name + ' ' + code); }
+    (async () => {
+      for (const act of [() => fs.promises.writeFile(__dirname, 'x'), () => fs.promises.rm(__dirname), () => new Promise((y, n) => fs.unlink(__dirname, (e) => (e ? n(e) : y())))])
+        await act().then(() => tried.push('done'), ({ code }) => code === 'EROFS' || tried.push(code));
+      console.log(tried.join(), fs.readFileSync(outside, 'utf8'));
+    })();`;
+  const made = bundled(write({ 'index.js': changes }, join(directory, 'changes')));
+  const before = readFileSync(made);
+  const done = insitu(['run', made], out);
+  assert.equal([done.stdout, done.stderr], [' x\n', '']);
+  assert.ok(readFileSync(made).equals(before));
+});
+
+bundles('a region that loses pages while it runs ends the program with a line that says so', () => {
+  const losing = `
+    const fs = require('node:fs');
+    require('node:child_process').execFileSync('truncate', ['-s', '2200000', process.argv[2]]);
+    let sum = 0;
+    for (const byte of fs.readFileSync(__dirname + '/large.bin')) sum += byte;
+    console.log('went on', sum);`;
+  const made = bundled(
+    write({ 'index.js': losing, 'large.bin': Buffer.alloc(3 << 20, 1) }, join(directory, 'losing')),
+  );
+  const alias = join(directory, 'alias.region'); // what the program may not change by its name
+  linkSync(made, alias);
+  const { stdout, stderr } = insitu(['run', made, alias]);
+  assert.equal([stdout, /losing\.region.*the page is gone from the file/.test(stderr)], ['', true], stderr);
+});
+
+bundles('main programs in ES modules: import.meta.main, an await that never ends', () => {
+  const at = write(
+    {
+      'main.mjs': 'console.log(import.meta.main ?? "unknown");',
+      'never.mjs': 'await new Promise(() => {});',
+    },
+    join(directory, 'main-programs'),
+  );
+  for (const entry of ['main.mjs', 'never.mjs']) {
+    const plain = node([join(at, entry)]);
+    const done = insitu(['run', bundled(at, '--entry', entry)]);
+    assert.equal([done.status, done.stdout], [plain.status, plain.stdout], entry);
+  }
+});
+
+bundles('conditions that Node is given hold for require, too', () => {
+  const mapped = {
+    'index.js': 'console.log(require("env"));',
+    'node_modules/env/package.json': '{ "exports": { "production": "./prod.js", "default": "./dev.js" } }',
+    'node_modules/env/prod.js': 'module.exports = "prod";',
+    'node_modules/env/dev.js': 'module.exports = "dev";',
+  };
+  const made = bundled(write(mapped, join(directory, 'conditions')));
+  assert.is(insitu(['run', made]).stdout, 'dev\n');
+  assert.is(node(['--conditions=production', cli, 'run', made]).stdout, 'prod\n');
+  assert.is(node(['-C', 'production', cli, 'run', made]).stdout, 'prod\n');
 });
 
 const reasonsOf = ({ reports }: Ended) =>
@@ -308,43 +376,51 @@ bundles('what cannot be bundled, or is none, is said', () => {
   assert.match(say('run', other), /has no entry app/);
 });
 
-bundles(
-  'one that is replaced goes on where it runs; one that is made again in its own directory holds itself out',
-  () => {
-    const at = write(
-      {
-        'index.js': 'setTimeout(() => console.log(require("./late.js")), 400);',
-        'late.js': 'module.exports = 1',
-      },
-      join(directory, 'replaced'),
-    );
-    const to = join(at, 'own.region');
-    const make = () => insitu(['bundle', at, '-o', to]);
-    assert.is(make().status, 0);
-    const size = statSync(to).size;
-    const running = spawn(process.execPath, [cli, 'run', to], { env, stdio: ['ignore', 'pipe', 2] });
-    return new Promise<void>((resolve, reject) => {
-      let text = '';
-      running.stdout?.on('data', (chunk) => {
-        text += chunk;
+bundles('one that is replaced goes on where it runs, in threads and children too', () => {
+  const index = `
+    const { Worker, isMainThread } = require('node:worker_threads');
+    const { execFileSync } = require('node:child_process');
+    if (process.argv[2] === 'child' || !isMainThread) console.log(require('./late.js'));
+    else {
+      console.log('ready');
+      process.stdin.resume().on('end', () => {
+        console.log(require('./late.js'), require('node:fs').statSync(__filename).isFile());
+        process.stdout.write(execFileSync(process.execPath, [__filename, 'child']));
+        process.stdout.write(execFileSync(process.execPath, ['-p', '"any other"']));
+        new Worker(__filename);
       });
-      running.on('exit', () => {
-        try {
-          assert.is(text, '1\n');
-          assert.is(statSync(to).size, size);
-          assert.is(insitu(['run', to]).stdout, '2\n');
-          resolve();
-        } catch (error) {
-          reject(error);
-        }
-      });
-      setTimeout(() => {
-        write({ 'late.js': 'module.exports = 2' }, at);
+    }`;
+  const at = write(
+    { 'index.js': index, 'late.js': 'module.exports = 1', more: 'x' },
+    join(directory, 'replaced'),
+  );
+  const to = join(at, 'own.region');
+  const make = () => insitu(['bundle', at, '-o', to]);
+  assert.is(make().status, 0);
+  const size = statSync(to).size;
+  const running = spawn(process.execPath, [cli, 'run', to], { env, stdio: ['pipe', 'pipe', 2] });
+  return new Promise<void>((resolve, reject) => {
+    let text = '';
+    running.stdout?.on('data', (chunk) => {
+      if (text === '') {
+        write({ 'late.js': 'module.exports = 2', another: 'x', more: 'x'.repeat(10_000) }, at);
         make();
-      }, 150);
+        running.stdin?.end();
+      }
+      text += chunk;
     });
-  },
-);
+    running.on('exit', () => {
+      try {
+        assert.is(text, 'ready\n1 true\n1\nany other\n1\n');
+        assert.ok(statSync(to).size - size < 1 << 20, 'it holds itself out');
+        assert.is(insitu(['run', to, 'child']).stdout, '2\n');
+        resolve();
+      } catch (error) {
+        reject(error);
+      }
+    });
+  });
+});
 
 bundles('any byte of its tables may be another: an error that says so, or nothing', () => {
   const small = bundled(
