@@ -9,14 +9,16 @@ const FILES: Record<string, string> = {
   'one.js': 'exports.one = 1;',
   'value.json': '{ "value": 1 }',
   'node_modules/mapped/package.json': '{ "name": "mapped", "exports": { ".": { "require": "./index.js" } } }',
-  'node_modules/mapped/index.js': 'module.exports = require("plain");',
+  'node_modules/mapped/index.js': 'module.exports = require(`plain`);',
   'node_modules/plain/package.json': '{ "name": "plain", "main": "lib" }',
-  'node_modules/plain/lib/index.js': 'module.exports = require.resolve("../package.json");',
-  'index.js': `
-    const fs = require('node:fs');
-    require('./one'); require('#one'); require('mapped'); require('./value');
-    const value = require.resolve('./value.json');
-    fs.readFileSync(value, 'utf8'); fs.existsSync(value); fs.statSync(value); fs.readdirSync(__dirname); fs.realpathSync(value);`,
+  'node_modules/plain/lib/index.js': 'module.exports = require.resolve(`../package.json`);',
+  'index.js': [
+    'const fs = require(`node:fs`);',
+    'for (const name of [`./one`, `#one`, `mapped`, `./value`]) require(name);',
+    'const value = require.resolve(`./value.json`);',
+    'fs.readFileSync(value, `utf8`), fs.existsSync(value), fs.statSync(value);',
+    'fs.readdirSync(__dirname), fs.realpathSync(value);',
+  ].join('\n'),
 };
 
 /** @returns what INSITU_BUNDLE would say of it */
