@@ -22,6 +22,12 @@ export interface Item {
   needed: string[];
 }
 
+export interface Collected {
+  items: Item[];
+  /** Links that lead out of the directory: what is there was taken, and nothing from beside it. */
+  outside: string[];
+}
+
 /** Not of use to a program that runs. */
 const LEFT_OUT = new Set(['.git', '.hg', '.svn']);
 
@@ -30,8 +36,9 @@ const LEFT_OUT = new Set(['.git', '.hg', '.svn']);
  * @param leftOut absolute paths that are passed over
  * @throws LoadError ENOENT, EACCES …; ERR_NOT_MAPPABLE of a FIFO, socket or device
  */
-export function collectApp(root: string, leftOut: readonly string[] = []): Item[] {
+export function collectApp(root: string, leftOut: readonly string[] = []): Collected {
   const items: Item[] = [];
+  const outside: string[] = [];
   const top = realpathSync(root);
   const visit = (source: string, path: string, above: readonly string[]): void => {
     const status = lstatSync(source);
@@ -42,7 +49,10 @@ export function collectApp(root: string, leftOut: readonly string[] = []): Item[
       const inside = relative(top, target);
       if (!inside.startsWith('..') && !LEFT_OUT.has(inside.split('/')[0] as string)) {
         items.push({ ...base, kind: 'link', format: 'none', source: Buffer.from(inside) });
-      } else if (!above.includes(target)) visit(target, path, [...above, target]);
+      } else if (!above.includes(target)) {
+        outside.push(path);
+        visit(target, path, [...above, target]);
+      }
     } else if (status.isDirectory()) {
       items.push({ ...base, kind: 'directory', format: 'none', source });
       for (const name of readdirSync(source).sort()) {
@@ -56,7 +66,7 @@ export function collectApp(root: string, leftOut: readonly string[] = []): Item[
   } catch (error) {
     throw inFile(root, error);
   }
-  return withNeeded(items, top);
+  return { items: withNeeded(items, top), outside };
 }
 
 /** Undefined of one that leads nowhere. */

@@ -38,6 +38,8 @@ export interface Bundled {
   /** Paths of addons and shared objects that are mapped by themselves. */
   libraries: string[];
   images: { sha256: string; module: string }[];
+  /** Links that lead out of the directory (collect.ts). */
+  outside: string[];
   /** Modules that V8 will compile. */
   withoutImage: string[];
 }
@@ -49,7 +51,7 @@ export interface Bundled {
  */
 export function bundle(directory: string, region: string, { entry, store }: BundleOptions): Bundled {
   const target = resolve(region);
-  const items = collectApp(directory, [target]);
+  const { items, outside } = collectApp(directory, [target]);
   const first = entryOf(directory, items, entry);
   const { images, hidden } = imagesFor(directory, items, store);
   items.push(...hidden);
@@ -79,6 +81,7 @@ export function bundle(directory: string, region: string, { entry, store }: Bund
     ...{ region: target, place, entry: first.path, files: pathsOf(({ kind }) => kind === 'file').length },
     size: isDevice ? sense(target).size : statSync(target).size,
     libraries: pathsOf(({ hasOwnEntry }) => hasOwnEntry),
+    outside,
     images: images.map(({ sha256, module }) => ({ sha256, module: module.path })),
     withoutImage: pathsOf(({ format, path }) => format === 'wasm' && !known.has(path)),
   };

@@ -23,7 +23,7 @@ elsewhere but what it does not have. FILE may be a device-dax node.
   --no-compile    modules that are not installed are left to V8
   --json          for programs
 
-Its scripts see it as a directory of this name, which can be read and not written.
+Its scripts see it as a directory of this name, which can be read and not written. insitu region verify reads all of it.
 
   insitu bundle app/ -o /mnt/pmem/app.region && insitu run /mnt/pmem/app.region args
 `;
@@ -58,6 +58,10 @@ export async function main(args: readonly string[]): Promise<number> {
   });
   if (values.json) printJson({ ...done, refused });
   else process.stdout.write(`${describe(done)}\n`);
+  for (const path of done.outside)
+    process.stderr.write(
+      `insitu: ${path} leads out of ${directory}: what is there was taken, and nothing that it needs from beside it\n`,
+    );
   for (const { path, reason } of refused) process.stderr.write(`insitu: ${path}: not compiled: ${reason}\n`);
   return 0;
 }

@@ -356,6 +356,17 @@ bundles('what cannot be bundled, or is none, is said', () => {
   assert.match(say('bundle', empty, '-o', to, '--entry', 'x.js'), /has no x\.js to run/);
   assert.match(say('bundle', join(directory, 'no-such'), '-o', to), /is no directory/);
   assert.match(say('bundle', empty), /bundle wants -o FILE/);
+  const linked = write(
+    { 'index.js': 'console.log(require("./out/text.txt.js"))' },
+    join(directory, 'linked-out'),
+  );
+  write({ 'text.txt.js': 'module.exports = 3' }, join(directory, 'beside'));
+  symlinkSync(join(directory, 'beside'), join(linked, 'out'));
+  assert.match(
+    say('bundle', linked, '-o', `${linked}.region`),
+    /^insitu: out leads out of .*linked-out: what is there was taken/,
+  );
+  assert.is(insitu(['run', `${linked}.region`]).stdout, '3\n');
   spawnSync('mkfifo', [join(empty, 'fifo')]);
   assert.match(
     say('bundle', empty, '-o', to, '--entry', 'readme.txt'),
