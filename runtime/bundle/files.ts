@@ -9,12 +9,8 @@ type Options = Record<string, unknown> | string | null | undefined;
 /** @param path as the program gave it, for errors; `inner` from the app's root */
 type Operation = (inner: string, path: string, ...rest: unknown[]) => unknown;
 
-const { O_ACCMODE, O_CREAT, O_TRUNC, O_APPEND } = {
-  O_ACCMODE: 3,
-  O_CREAT: fs.constants.O_CREAT,
-  O_TRUNC: fs.constants.O_TRUNC,
-  O_APPEND: fs.constants.O_APPEND,
-};
+const { O_RDONLY, O_CREAT, O_TRUNC, O_APPEND } = fs.constants;
+const O_ACCMODE = 3; // open(2)
 const optionOf = (options: Options, name: string): unknown =>
   typeof options === 'object' && options !== null ? options[name] : undefined;
 const encodingOf = (options: Options): BufferEncoding | undefined =>
@@ -85,7 +81,7 @@ export class Files {
 
   #stat(inner: string, path: string, options: Options, call: string, followLast: boolean): unknown {
     try {
-      return this.statsOf(this.#existing(inner, path, call, followLast), options);
+      return this.#statsOf(this.#existing(inner, path, call, followLast), options);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (optionOf(options, 'throwIfNoEntry') === false && (code === 'ENOENT' || code === 'ENOTDIR'))
@@ -95,7 +91,7 @@ export class Files {
   }
 
   /** The region's, with what is the file's own. */
-  statsOf({ number, kind, mode, size, mtimeMs }: FileRecord, options: Options): fs.Stats {
+  #statsOf({ number, kind, mode, size, mtimeMs }: FileRecord, options: Options): fs.Stats {
     const isBig = optionOf(options, 'bigint') === true;
     const stats = this.#mount.statOf({ bigint: isBig }) as unknown as Record<string, unknown>;
     const type = { file: 0o100000, directory: 0o040000, link: 0o120000 }[kind];
@@ -160,7 +156,7 @@ export class Files {
   #open(inner: string, path: string, flags: string | number = 'r'): number {
     checkFlags(flags, path);
     const record = this.#fileAt(inner, path, 'open');
-    return native.memoryFile(record.path, this.#mount.bytesOf(record), record.mode & 0o777);
+    return native.memoryFile('insitu', this.#mount.bytesOf(record), record.mode & 0o777);
   }
 }
 
@@ -168,7 +164,7 @@ export class Files {
 function checkFlags(flags: string | number | undefined, path: string): void {
   const writes =
     typeof flags === 'number'
-      ? (flags & O_ACCMODE) !== fs.constants.O_RDONLY || (flags & (O_CREAT | O_TRUNC | O_APPEND)) !== 0
+      ? (flags & O_ACCMODE) !== O_RDONLY || (flags & (O_CREAT | O_TRUNC | O_APPEND)) !== 0
       : flags !== undefined && !/^(?:r|rs|sr)$/.test(flags);
   if (writes) throw systemError('EROFS', 'open', path);
 }

@@ -1,6 +1,6 @@
 // node:fs with the files of an app in it: each function of the module looks at the path it is given, and does what it always
-// did with any that is not the app's. What is not here (watching, writing) says of the app's paths what the kernel does: that
-// they lie below something that is no directory.
+// did with any that is not the app's. What would change the app says that it is read-only; what is not here (watching, opendir)
+// says what the kernel does: that the path lies below something that is no directory.
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { systemError } from './errors.ts';
@@ -152,27 +152,12 @@ function patchHandles(promises: Table, files: Files, mount: Mount): void {
 
 /** What would change something: by where the path that it changes stands among its arguments. */
 const CHANGING: Record<string, readonly number[]> = {
-  ...{
-    appendFile: [0],
-    chmod: [0],
-    chown: [0],
-    copyFile: [1],
-    cp: [1],
-    lchown: [0],
-    link: [1],
-    lutimes: [0],
-  },
-  ...{
-    mkdir: [0],
-    mkdtemp: [0],
-    rename: [0, 1],
-    rm: [0],
-    rmdir: [0],
-    symlink: [1],
-    truncate: [0],
-    unlink: [0],
-  },
-  ...{ utimes: [0], writeFile: [0] },
+  ...Object.fromEntries(
+    'appendFile chmod chown lchown lutimes mkdir mkdtemp rm rmdir truncate unlink utimes writeFile'
+      .split(' ')
+      .map((name) => [name, [0]]),
+  ),
+  ...{ copyFile: [1], cp: [1], link: [1], rename: [0, 1], symlink: [1] },
 };
 
 /** The app is read-only, and its root is the region itself. */
