@@ -29,11 +29,22 @@ const throwing = `
   #include <node_api.h>
   NAPI_MODULE_INIT() { napi_throw_error(env, "ERR_OWN", "of its own"); return exports; }`;
 
-/** In a directory of this name. */
-const app = (name: string, value?: number) => addonIn(join(directory, name), value);
+/** In directories of these names. They are made at once, and waited for: an install looks twice at what is younger. */
+const app = Object.fromEntries(
+  ['first', 'changed', 'damaged', 'learning', 'from-app', 'at-once-app'].map((name) => [
+    name,
+    addonIn(join(directory, name)),
+  ]),
+) as Record<string, ReturnType<typeof addonIn>>;
+const own = compileC(throwing, {
+  ...{ name: 'throwing.node', kind: 'shared', dir: directory },
+  flags: [`-I${include}`],
+});
+const MOMENT_MS = 2_100;
+await new Promise((resolve) => setTimeout(resolve, MOMENT_MS));
+const appOf = (name: string) => app[name] as ReturnType<typeof addonIn>;
 
 const storeOf = (name: string) => ({ INSITU_STORE: join(directory, name) });
-/** An install looks at what has just been written for two seconds more, unless its times say that it is older. */
 function install(env: NodeJS.ProcessEnv, ...paths: string[]) {
   const done = insitu(['install', '--json', ...paths], { env: { ...environment, ...env } });
   assert.is(done.status, 0, done.stderr);
@@ -53,7 +64,7 @@ const calling = script(
 const opened = ({ reports }: Run) =>
   reports.flatMap(({ libraries }) => libraries.map(({ stored, reason }) => (stored ? 'in place' : reason)));
 
-const first = app('first');
+const first = appOf('first');
 const env = storeOf('addons');
 const [installed] = install(env, join(directory, 'first'));
 const files = join(env.INSITU_STORE, 'libraries', installed.sha256, 'files');
@@ -93,9 +104,9 @@ addons('the same content elsewhere is known by its bytes, then remembered', () =
 
 addons('what changed since it was installed is opened as it is', () => {
   const store = storeOf('changed');
-  const changed = app('changed');
+  const changed = appOf('changed');
   install(store, changed.addon);
-  copyFileSync(app('other', 7).beside, changed.beside); // only what it needs
+  copyFileSync(addonIn(join(directory, 'other'), 7).beside, changed.beside); // only what it needs
   const done = run([calling, changed.addon], { env: store });
   assert.equal([done.stdout, opened(done)], [`701 ${changed.beside}\n`, ['not in a store']]);
   truncateSync(changed.addon, 4096);
@@ -104,7 +115,7 @@ addons('what changed since it was installed is opened as it is', () => {
 });
 
 addons('a copy that is gone, cut off or no ELF any more is passed over', () => {
-  const { addon: at } = app('damaged');
+  const { addon: at } = appOf('damaged');
   for (const damage of [
     (copy: string) => rmSync(copy),
     (copy: string) => truncateSync(copy, 0),
@@ -131,10 +142,6 @@ addons('a copy that is gone, cut off or no ELF any more is passed over', () => {
 
 addons('what the addon itself throws is thrown once, and errors are Node’s own', () => {
   const store = storeOf('throwing');
-  const own = compileC(throwing, {
-    ...{ name: 'throwing.node', kind: 'shared', dir: directory },
-    flags: [`-I${include}`],
-  });
   const text = script('text.node', 'no addon');
   install(store, own);
   const catching = script(
@@ -152,7 +159,7 @@ addons('what the addon itself throws is thrown once, and errors are Node’s own
 
 addons('learnt, by whoever asks, and never taken in the process that has it open as it is', async () => {
   const store = { ...storeOf('learning-addons'), INSITU: 'learn' };
-  const { addon } = app('learning');
+  const { addon } = appOf('learning');
   const waiting = script(
     'waiting.cjs',
     `const { answer } = require(process.argv[2]);
@@ -176,7 +183,7 @@ addons('learnt, by whoever asks, and never taken in the process that has it open
 
 addons('insitu install --from copies the addons that a program opens', () => {
   const store = storeOf('from');
-  const { addon } = app('from-app');
+  const { addon } = appOf('from-app');
   const done = insitu(['install', '--from', calling, addon], { env: { ...environment, ...store } });
   assert.is(done.status, 0, done.stderr);
   assert.match(done.stdout, /addon\.node .*copied in .*with 1 beside it/);
@@ -185,7 +192,7 @@ addons('insitu install --from copies the addons that a program opens', () => {
 
 addons('two at once, and one that is killed, leave one set and nothing else', async () => {
   const store = storeOf('at-once');
-  const { addon } = app('at-once-app');
+  const { addon } = appOf('at-once-app');
   const cli = fileURLToPath(new URL('../../dist/runtime/cli/main.cjs', import.meta.url));
   const start = () =>
     spawn(process.execPath, [cli, 'install', addon], {
