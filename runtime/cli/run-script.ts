@@ -9,6 +9,7 @@ import type { LoadError } from '../../loader/error.ts';
 import { moduleFile } from '../../loader/root.ts';
 import { type Located, locate, readyFor } from '../../loader/store/locate.ts';
 import { encodeReference, openApp } from '../bundle/open.ts';
+import { makeCode } from '../hook/make-code.ts';
 import { readReportsIfAny } from '../hook/read.ts';
 import { prepare, type RunOptions, replaceProcess, type Start } from '../program/index.ts';
 import { supervise } from '../program/supervise.ts';
@@ -58,6 +59,7 @@ async function runWarm(
     const file = join(directory, 'code');
     process.env.INSITU_BUNDLE_CODE = file;
     const status = deliver ? runScript(command, options, deliver) : statusOf(startOf(command, options));
+    await makeCode(); // what attaches the app is read from V8's code cache, too
     if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0) return status;
     try {
       placeInRegion([{ path: file, name: codeName(cachedDataVersionTag()) }], region);

@@ -42,6 +42,7 @@ export async function makeCode(): Promise<boolean> {
       ...process.env,
       INSITU: '',
       INSITU_REPORT: '',
+      ...{ INSITU_BUNDLE: undefined, INSITU_BUNDLE_CODE: undefined }, // of whoever makes it now
       NODE_OPTIONS: '',
       INSITU_STORE: join(directory, 'store'),
     };

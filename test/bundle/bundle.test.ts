@@ -302,6 +302,9 @@ bundles('V8’s code cache of a warm run is used, for the app that it is of, by 
   assert.equal([warm.status, warm.stdout, warm.stderr], [0, expected, '']);
   const [, code] = entries();
   assert.match(code, /^code-[0-9a-f]{8}$/);
+  const [ofApp, ofCode] = JSON.parse(insitu(['region', 'ls', '--json', made]).stdout).entries;
+  const identityAt = (at: number) => readFileSync(made).toString('hex', at, at + 16);
+  assert.is(identityAt(ofCode.offset + 16), identityAt(ofApp.offset + 44));
   const again = insitu(['run', made]);
   assert.equal([again.stdout, again.stderr], [expected, '']);
   const flags = insitu(['run', made], { NODE_OPTIONS: '--interpreted-frames-native-stack' });
