@@ -131,11 +131,6 @@ export class App {
     throw this.#damaged(`${path} at ${offset} + ${size} ends behind it`, offset);
   }
 
-  images(): AppImage[] {
-    const { images, imagesAt } = this.header;
-    return Array.from({ length: images }, (_, i) => this.#image(imagesAt + IMAGE * i));
-  }
-
   /** Those of a module of this sample (images/layout.ts). */
   imagesOf(sample: bigint): AppImage[] {
     const { images, imagesAt } = this.header;

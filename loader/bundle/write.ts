@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { sense } from '../backing.ts';
 import { inFile, LoadError } from '../error.ts';
-import { archNow, imageName, sampleKey } from '../images/layout.ts';
+import { archNow, imageName, sampleKey, sampleOf } from '../images/layout.ts';
 import { listStore } from '../images/list.ts';
 import { native } from '../native.ts';
 import { roundUp, unitOf } from '../store/allocate.ts';
@@ -157,9 +157,6 @@ function imagesFor(
   }
   return { images, hidden };
 }
-
-/** The part of a sample's key behind the size. */
-export const sampleOf = (key: string): bigint => BigInt(`0x${key.slice(key.lastIndexOf('-') + 1)}`);
 
 const hiddenModule = (sha256: string, source: string): Item => ({
   ...{ path: `.insitu/${sha256}.wasm`, kind: 'file', format: 'wasm', mode: 0o100444, mtimeMs: 0, source },

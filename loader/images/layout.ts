@@ -95,4 +95,7 @@ export function sampleKey(size: number, read: ReadPiece): string {
   return `bytes-${size}-${hex8(a)}${hex8(b)}`;
 }
 
+/** The checksum in such a key, as a number. */
+export const sampleOf = (key: string): bigint => BigInt(`0x${key.slice(key.lastIndexOf('-') + 1)}`);
+
 const hex8 = (value: number): string => (value >>> 0).toString(16).padStart(8, '0');

@@ -4,7 +4,7 @@ import type { AppImage, FileRecord } from '../../loader/bundle/app.ts';
 import { encodeCode, isCodeOf } from '../../loader/bundle/code.ts';
 import { inFile } from '../../loader/error.ts';
 import type { Found } from '../../loader/images/find.ts';
-import { sampleKey } from '../../loader/images/layout.ts';
+import { sampleKey, sampleOf } from '../../loader/images/layout.ts';
 import { native } from '../../loader/native.ts';
 import { once } from '../../loader/once.ts';
 import { moduleFile, requireHere } from '../../loader/root.ts';
@@ -53,7 +53,7 @@ const partOf = (path: string, { offset, size }: AppImage | FileRecord): string =
 
 function imageOf({ app, path, pathOf, openPath }: OpenApp, bytes: Uint8Array): Found | undefined {
   const key = sampleKey(bytes.length, (at, length) => bytes.subarray(at, at + length));
-  for (const image of app.imagesOf(BigInt(`0x${key.slice(key.lastIndexOf('-') + 1)}`))) {
+  for (const image of app.imagesOf(sampleOf(key))) {
     const module = app.record(image.module);
     if (module.size !== bytes.length || app.view(module).compare(bytes) !== 0) continue;
     const part = partOf(openPath(), image);
